@@ -1,0 +1,80 @@
+//! The words of the control channel between the lab and a server under test.
+//!
+//! The lab writes [`Command`]s to the server's standard input; the server writes [`Reply`]s to its standard output,
+//! the first of them [`Reply::Ready`]. Each is one JSON object on a line of its own:
+//!
+//! ```text
+//! ← {"reply":"ready","protocol":1,"server":"axum","address":"127.0.0.1:40133","pid":4711,"versions":{"axum":"0.8.9"}}
+//! → {"command":"counters"}
+//! ← {"reply":"counters","cpu_user_us":1200,"cpu_system_us":800,…}
+//! → {"command":"shutdown"}
+//! ← {"reply":"stopping"}
+//! ```
+
+use std::{collections::BTreeMap, net::SocketAddr};
+
+use serde::{Deserialize, Serialize};
+
+/// The version of the control channel; a server that speaks another one is refused.
+pub const PROTOCOL: u32 = 1;
+
+/// What the lab asks of a server under test.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "command", rename_all = "snake_case")]
+pub enum Command {
+    /// Answer with the process's counters as they stand.
+    Counters,
+    /// Wait until the process has used no CPU for a moment, then answer with its counters.
+    Quiesce,
+    /// Stop accepting, finish what is in flight, end with exit code 0.
+    Shutdown,
+}
+
+/// What a server under test answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "reply", rename_all = "snake_case")]
+pub enum Reply {
+    /// The listener is open; sent once, first.
+    Ready(Ready),
+    /// Answer to [`Command::Counters`] and [`Command::Quiesce`].
+    Counters(Counters),
+    /// Answer to [`Command::Shutdown`]; the process ends when its connections have.
+    Stopping,
+    /// A line that could not be read as a [`Command`], or a command that failed.
+    Error {
+        /// What was wrong, for a person.
+        message: String,
+    },
+}
+
+/// The first line of a server under test.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ready {
+    /// [`PROTOCOL`].
+    pub protocol: u32,
+    /// The name the server goes by in reports.
+    pub server: String,
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Its process id.
+    pub pid: u32,
+    /// Versions of the packages that make up the server, by name.
+    pub versions: BTreeMap<String, String>,
+}
+
+/// What a process has used since it began.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counters {
+    /// CPU time in user mode over all threads, µs.
+    pub cpu_user_us: u64,
+    /// CPU time in the kernel over all threads, µs.
+    pub cpu_system_us: u64,
+    /// Resident memory now, bytes.
+    pub rss_bytes: u64,
+    /// The largest resident memory so far, bytes.
+    pub rss_peak_bytes: u64,
+    /// Context switches because a thread waited.
+    pub context_switches_voluntary: u64,
+    /// Context switches because the kernel took the CPU away.
+    pub context_switches_involuntary: u64,
+}

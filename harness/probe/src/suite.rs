@@ -1,0 +1,198 @@
+//! The words between the lab and a suite: a suite is a program that answers `list` and `run`.
+//!
+//! `list` prints one [`Case`] a line. `run` reads a [`Plan`] from the first line of its standard input and prints
+//! [`Event`]s; it ends early, leaving no process behind, when its standard input closes.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::message::Ready;
+
+/// One thing a suite can measure on one target.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Case {
+    /// Unique within the suite, for example `queries-20`; with several concurrency levels `queries-20@256`.
+    pub id: String,
+    /// The family it belongs to, for example `queries`; `--case` accepts either.
+    pub test: String,
+    /// One line for people.
+    pub title: String,
+    /// Connections held open, where the case is a load.
+    pub connections: Option<u32>,
+}
+
+/// What a suite is asked to run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// A folder that the suite may write scratch files to; it exists.
+    pub folder: PathBuf,
+    /// The targets, in the order in which they are reported.
+    pub targets: Vec<Target>,
+    /// Families or ids of cases; empty means all.
+    pub cases: Vec<String>,
+    /// Concurrency levels.
+    pub connections: Vec<u32>,
+    /// Rounds; each is a process launch of every target and case.
+    pub rounds: u32,
+    /// Load before each timed window, s.
+    pub warmup_s: f64,
+    /// Closed-loop window, s.
+    pub duration_s: f64,
+    /// Open-loop window, s.
+    pub open_duration_s: f64,
+    /// Open-loop rates as shares of the slowest framework's saturation rate.
+    pub open_shares: Vec<f64>,
+    /// Where the data is.
+    pub database: Database,
+    /// Which CPUs do what.
+    pub placement: Placement,
+    /// The load generator's binary.
+    pub loadgen: PathBuf,
+    /// Seed of every order and choice.
+    pub seed: u64,
+}
+
+/// A server under test, ready to be started.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Target {
+    /// Its name in reports.
+    pub name: String,
+    /// What it is in the comparison.
+    pub role: Role,
+    /// Program and arguments. `{port}`, `{workers}` and `{database}` are filled in for servers without a control channel.
+    pub command: Vec<String>,
+    /// The families of cases it serves; empty means all.
+    pub serves: Vec<String>,
+    /// Whether it speaks the control channel.
+    pub control: bool,
+    /// The port of a server without a control channel; 0 lets the lab choose one and fill in `{port}`.
+    pub port: u16,
+}
+
+/// What a target is in the comparison.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// One of those that the comparison is about.
+    Framework,
+    /// A framework in another configuration, reported beside the others.
+    Variant,
+    /// A lane that shows what the layers below the frameworks cost.
+    Control,
+}
+
+/// Where the World and Fortune tables are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "database", rename_all = "snake_case")]
+pub enum Database {
+    /// An SQLite file in the plan's folder, made anew.
+    Sqlite,
+    /// A PostgreSQL cluster in a temporary folder, started and stopped by the suite.
+    PrivatePostgres,
+    /// A PostgreSQL server that is there.
+    PostgresUrl {
+        /// `postgres://…`
+        url: String,
+    },
+}
+
+/// Which CPUs do what.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Placement {
+    /// CPUs of the server; it gets one worker for each.
+    pub server: Vec<usize>,
+    /// CPUs of the load generator; it gets one thread for each.
+    pub generator: Vec<usize>,
+    /// CPUs of a private database.
+    pub database: Vec<usize>,
+}
+
+/// What a running suite says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// What is going to happen; first.
+    Planned {
+        /// The cases, in order.
+        cases: Vec<Case>,
+        /// Steps in all; [`Event::Step`] counts them.
+        steps: u32,
+        /// How long it will take, s.
+        expected_s: f64,
+    },
+    /// A step begins.
+    Step {
+        /// What it is, for a progress bar.
+        label: String,
+        /// How long it will take, s.
+        expected_s: f64,
+    },
+    /// A target answered for the first time.
+    Ready {
+        /// The target.
+        target: String,
+        /// Its ready line.
+        ready: Ready,
+    },
+    /// A target's answers were checked before any timing.
+    Verified(Verification),
+    /// One process launch was measured.
+    Sample(Sample),
+    /// A target or case ends here; what was measured stays.
+    Failed(Failure),
+    /// Something a reader of the report should know.
+    Note {
+        /// The sentence.
+        text: String,
+    },
+    /// All is done; last.
+    Finished,
+}
+
+/// The outcome of checking one family of cases on one target.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verification {
+    /// The target.
+    pub target: String,
+    /// The family of cases.
+    pub test: String,
+    /// What was checked, in words.
+    pub checks: Vec<String>,
+    /// What was wrong; empty means that the target may be timed.
+    pub problems: Vec<String>,
+}
+
+/// What one process launch showed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Sample {
+    /// The target.
+    pub target: String,
+    /// The case's id.
+    pub case: String,
+    /// The round, from 0.
+    pub round: u32,
+    /// The place in the round's order, from 0.
+    pub slot: u32,
+    /// Figures by metric name; units are in the names.
+    pub metrics: BTreeMap<String, f64>,
+    /// HdrHistograms by name (µs; base64 of V2 with deflate).
+    pub histograms: BTreeMap<String, String>,
+    /// Metrics that this sample must not be used for, with the reason in words.
+    pub void: BTreeMap<String, String>,
+}
+
+/// Why a target or case has no (further) numbers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// The target.
+    pub target: String,
+    /// The case's id; `None` means the target as a whole.
+    pub case: Option<String>,
+    /// The round, from 0, where it happened in one.
+    pub round: Option<u32>,
+    /// What happened and what to do about it.
+    pub reason: String,
+    /// The last lines of the target's standard error.
+    pub stderr_tail: Vec<String>,
+}
