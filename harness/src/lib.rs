@@ -1,1 +1,12 @@
-//! Placeholder while the skeleton is laid.
+//! The lab's engine: builds targets, starts them, loads them, and turns what it sees into records and figures.
+//!
+//! It is a stranger to the frameworks it measures: it links none of them and meets them as processes (see `probe`).
+//! The life of a number: `build.rs` → a suite over `target.rs` and `load.rs` → `record.rs` → `summary.rs`.
+
+pub mod build;
+pub mod file;
+pub mod host;
+pub mod metric;
+pub mod record;
+pub mod stats;
+pub mod summary;

@@ -1,0 +1,251 @@
+//! Every metric the lab records: its unit, which direction is better, and the sentence that explains it.
+//!
+//! A sample may only carry metrics named here; `summary.rs` and the reports take units and order from this table.
+
+/// Which way a figure should move.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Better {
+    /// More is better.
+    Higher,
+    /// Less is better.
+    Lower,
+    /// Neither: it describes the conditions of the measurement.
+    Neither,
+}
+
+/// A metric.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Metric {
+    /// Its name in records; the unit is its last part.
+    pub name: &'static str,
+    /// Column heading.
+    pub title: &'static str,
+    /// Unit as printed, empty for plain numbers.
+    pub unit: &'static str,
+    /// Which way is better.
+    pub better: Better,
+    /// What it is, in one sentence.
+    pub about: &'static str,
+}
+
+const fn metric(
+    name: &'static str,
+    title: &'static str,
+    unit: &'static str,
+    better: Better,
+    about: &'static str,
+) -> Metric {
+    Metric {
+        name,
+        title,
+        unit,
+        better,
+        about,
+    }
+}
+
+/// All metrics, in the order in which reports show them.
+pub const ALL: &[Metric] = &[
+    metric(
+        "requests_per_s",
+        "Requests/s",
+        "1/s",
+        Better::Higher,
+        "Answers that arrived within the closed-loop window, per second.",
+    ),
+    metric(
+        "cpu_us_per_request",
+        "CPU/request",
+        "µs",
+        Better::Lower,
+        "CPU time of the server, user and system over all threads, per answered request; read while nothing was in flight.",
+    ),
+    metric(
+        "cpu_user_us_per_request",
+        "user CPU/request",
+        "µs",
+        Better::Lower,
+        "The part of CPU/request spent in the server's own code.",
+    ),
+    metric(
+        "cpu_system_us_per_request",
+        "system CPU/request",
+        "µs",
+        Better::Lower,
+        "The part of CPU/request spent in the kernel.",
+    ),
+    metric(
+        "open_latency_us_p50",
+        "latency p50",
+        "µs",
+        Better::Lower,
+        "Open loop, from the instant the request was due: median.",
+    ),
+    metric(
+        "open_latency_us_p90",
+        "latency p90",
+        "µs",
+        Better::Lower,
+        "Open loop, from the instant the request was due: 90th percentile.",
+    ),
+    metric(
+        "open_latency_us_p99",
+        "latency p99",
+        "µs",
+        Better::Lower,
+        "Open loop, from the instant the request was due: 99th percentile.",
+    ),
+    metric(
+        "open_latency_us_p999",
+        "latency p99.9",
+        "µs",
+        Better::Lower,
+        "Open loop, from the instant the request was due: 99.9th percentile.",
+    ),
+    metric(
+        "open_latency_us_max",
+        "latency max",
+        "µs",
+        Better::Lower,
+        "Open loop, from the instant the request was due: largest.",
+    ),
+    metric(
+        "open_sent_latency_us_p50",
+        "latency from sending p50",
+        "µs",
+        Better::Lower,
+        "Open loop, from the instant the request was written (not corrected for coordinated omission): median.",
+    ),
+    metric(
+        "open_sent_latency_us_p90",
+        "latency from sending p90",
+        "µs",
+        Better::Lower,
+        "Open loop, from the instant the request was written (not corrected): 90th percentile.",
+    ),
+    metric(
+        "open_sent_latency_us_p99",
+        "latency from sending p99",
+        "µs",
+        Better::Lower,
+        "Open loop, from the instant the request was written (not corrected): 99th percentile.",
+    ),
+    metric(
+        "open_sent_latency_us_p999",
+        "latency from sending p99.9",
+        "µs",
+        Better::Lower,
+        "Open loop, from the instant the request was written (not corrected): 99.9th percentile.",
+    ),
+    metric(
+        "open_sent_latency_us_max",
+        "latency from sending max",
+        "µs",
+        Better::Lower,
+        "Open loop, from the instant the request was written (not corrected): largest.",
+    ),
+    metric(
+        "closed_latency_us_p50",
+        "closed-loop latency p50",
+        "µs",
+        Better::Lower,
+        "Closed loop at saturation, flattered by coordinated omission: median.",
+    ),
+    metric(
+        "closed_latency_us_p90",
+        "closed-loop latency p90",
+        "µs",
+        Better::Lower,
+        "Closed loop at saturation, flattered by coordinated omission: 90th percentile.",
+    ),
+    metric(
+        "closed_latency_us_p99",
+        "closed-loop latency p99",
+        "µs",
+        Better::Lower,
+        "Closed loop at saturation, flattered by coordinated omission: 99th percentile.",
+    ),
+    metric(
+        "closed_latency_us_p999",
+        "closed-loop latency p99.9",
+        "µs",
+        Better::Lower,
+        "Closed loop at saturation, flattered by coordinated omission: 99.9th percentile.",
+    ),
+    metric(
+        "closed_latency_us_max",
+        "closed-loop latency max",
+        "µs",
+        Better::Lower,
+        "Closed loop at saturation, flattered by coordinated omission: largest.",
+    ),
+    metric(
+        "rss_peak_bytes",
+        "peak memory",
+        "B",
+        Better::Lower,
+        "Largest resident memory of the server from its start to the end of the launch.",
+    ),
+    metric(
+        "context_switches_voluntary_per_request",
+        "waits/request",
+        "",
+        Better::Lower,
+        "Context switches because a server thread waited, per answered request.",
+    ),
+    metric(
+        "context_switches_involuntary_per_request",
+        "preemptions/request",
+        "",
+        Better::Lower,
+        "Context switches because the kernel took the CPU away, per answered request.",
+    ),
+    metric(
+        "errors",
+        "errors",
+        "",
+        Better::Lower,
+        "Wrong or missing answers and broken connections, warm-up included.",
+    ),
+    metric(
+        "requests",
+        "requests",
+        "",
+        Better::Neither,
+        "Answers within the closed-loop window.",
+    ),
+    metric(
+        "open_rate_per_s",
+        "open-loop rate",
+        "1/s",
+        Better::Neither,
+        "The fixed rate of the open-loop window.",
+    ),
+    metric(
+        "server_cpu_share",
+        "server CPU share",
+        "",
+        Better::Neither,
+        "Server CPU time over window and server CPUs; near 1 means that the server was the bottleneck.",
+    ),
+    metric(
+        "generator_cpu_share",
+        "generator CPU share",
+        "",
+        Better::Neither,
+        "Load generator CPU time over window and its CPUs.",
+    ),
+    metric(
+        "send_lag_us_p99",
+        "send lag p99",
+        "µs",
+        Better::Neither,
+        "How late the generator wrote requests that were due, open loop, 99th percentile.",
+    ),
+];
+
+/// The metric of that name.
+#[must_use]
+pub fn find(name: &str) -> Option<&'static Metric> {
+    ALL.iter().find(|metric| metric.name == name)
+}

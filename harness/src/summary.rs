@@ -1,0 +1,171 @@
+//! From samples to what a report says: a median with its interval for each figure, and ratios paired by round.
+//!
+//! Pure: the same record gives the same summary, bit for bit, because the resampling is seeded by names. The arithmetic
+//! is in `stats/`.
+
+use std::collections::BTreeMap;
+
+use probe::suite::{Role, Sample};
+use serde::Serialize;
+
+use crate::{
+    record::Record,
+    stats::{self, Estimate},
+};
+
+/// What a record comes to.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Summary {
+    /// One for each case, in the record's order.
+    pub cases: Vec<CaseSummary>,
+}
+
+/// What one case comes to.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct CaseSummary {
+    /// The case's id.
+    pub id: String,
+    /// One line for people.
+    pub title: String,
+    /// One for each target that serves the case, in the plan's order, those without numbers included.
+    pub rows: Vec<Row>,
+}
+
+/// What one target did in one case.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Row {
+    /// The target.
+    pub target: String,
+    /// Its role.
+    pub role: Role,
+    /// Rounds with a sample.
+    pub rounds: u32,
+    /// Median over rounds and its 95 % interval, by metric.
+    pub metrics: BTreeMap<String, Estimate>,
+    /// For each other target of the case: the ratio of this row's figure to that target's, paired by round, by metric.
+    pub ratios: BTreeMap<String, BTreeMap<String, Estimate>>,
+    /// Metrics without a figure, with the reason (for example that the generator was the bottleneck).
+    pub void: BTreeMap<String, String>,
+    /// Why the row has no figures, or fewer rounds than planned.
+    pub problems: Vec<String>,
+}
+
+/// Draws the conclusions from a record.
+#[must_use]
+pub fn summarise(record: &Record) -> Summary {
+    let cases = record
+        .cases
+        .iter()
+        .map(|case| {
+            let rows = record
+                .plan
+                .targets
+                .iter()
+                .filter(|target| target.serves.is_empty() || target.serves.contains(&case.test))
+                .map(|target| row(record, &case.id, &case.test, &target.name, target.role))
+                .collect();
+            CaseSummary {
+                id: case.id.clone(),
+                title: case.title.clone(),
+                rows,
+            }
+        })
+        .collect();
+    Summary { cases }
+}
+
+fn row(record: &Record, case: &str, test: &str, target: &str, role: Role) -> Row {
+    let own = samples(record, case, target);
+    let mut row = Row {
+        target: target.to_owned(),
+        role,
+        rounds: u32::try_from(own.len()).unwrap_or(u32::MAX),
+        metrics: BTreeMap::new(),
+        ratios: BTreeMap::new(),
+        void: BTreeMap::new(),
+        problems: problems(record, case, test, target),
+    };
+    for sample in &own {
+        row.void.extend(
+            sample
+                .void
+                .iter()
+                .map(|(metric, reason)| (metric.clone(), reason.clone())),
+        );
+    }
+    for metric in names(&own) {
+        let values: Vec<f64> = own.iter().filter_map(|sample| usable(sample, &metric)).collect();
+        if let Some(estimate) = stats::median_interval(&values, &format!("{case}/{target}/{metric}")) {
+            row.void.remove(&metric);
+            row.metrics.insert(metric, estimate);
+        }
+    }
+    for other in record.plan.targets.iter().filter(|other| other.name != target) {
+        let theirs = samples(record, case, &other.name);
+        let ratios = ratios(&own, &theirs, &format!("{case}/{target}/{}", other.name));
+        if !ratios.is_empty() {
+            row.ratios.insert(other.name.clone(), ratios);
+        }
+    }
+    row
+}
+
+fn samples<'a>(record: &'a Record, case: &str, target: &str) -> Vec<&'a Sample> {
+    record
+        .samples
+        .iter()
+        .filter(|sample| sample.case == case && sample.target == target)
+        .collect()
+}
+
+fn names(samples: &[&Sample]) -> Vec<String> {
+    let mut names: Vec<String> = samples
+        .iter()
+        .flat_map(|sample| sample.metrics.keys().cloned())
+        .collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+/// A figure that may be used: finite, and not declared void by the suite.
+fn usable(sample: &Sample, metric: &str) -> Option<f64> {
+    sample
+        .metrics
+        .get(metric)
+        .copied()
+        .filter(|value| value.is_finite() && !sample.void.contains_key(metric))
+}
+
+/// Ratios paired by round: the median of the differences of logarithms, and its interval.
+fn ratios(own: &[&Sample], theirs: &[&Sample], seed: &str) -> BTreeMap<String, Estimate> {
+    let mut ratios = BTreeMap::new();
+    for metric in names(own) {
+        let differences: Vec<f64> = own
+            .iter()
+            .filter_map(|sample| {
+                let pair = theirs.iter().find(|other| other.round == sample.round)?;
+                let (mine, other) = (usable(sample, &metric)?, usable(pair, &metric)?);
+                (mine > 0.0 && other > 0.0).then(|| mine.ln() - other.ln())
+            })
+            .collect();
+        if let Some(estimate) = stats::median_interval(&differences, &format!("{seed}/{metric}")) {
+            ratios.insert(metric, estimate.map(f64::exp));
+        }
+    }
+    ratios
+}
+
+fn problems(record: &Record, case: &str, test: &str, target: &str) -> Vec<String> {
+    let verification = record
+        .verifications
+        .iter()
+        .filter(|verification| verification.target == target && verification.test == test)
+        .flat_map(|verification| verification.problems.iter().cloned());
+    let failures = record
+        .failures
+        .iter()
+        .filter(|failure| failure.target == target && failure.case.as_deref().is_none_or(|id| id == case))
+        .map(|failure| failure.reason.clone());
+    verification.chain(failures).collect()
+}
