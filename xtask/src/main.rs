@@ -1,2 +1,46 @@
-//! Placeholder while the skeleton is laid.
-fn main() {}
+//! The project's command line, `cargo xtask …`: one file a command, each thin over the library that does the work.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+mod check;
+mod doctor;
+mod report;
+mod test;
+
+/// Measure Armature, axum and actix on equal terms, and keep the project in order.
+#[derive(Debug, Parser)]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    after_help = "Examples:\n  cargo xtask bench --quick        a first result, about a minute after the build\n  cargo xtask test --fast          the quick tests\n  cargo xtask doctor               is this machine fit to measure?"
+)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Check(check::Check),
+    Doctor(doctor::Doctor),
+    Report(report::Report),
+    Test(test::Test),
+}
+
+fn main() -> ExitCode {
+    let outcome = match Arguments::parse().command {
+        Command::Check(command) => command.run(),
+        Command::Doctor(command) => command.run(),
+        Command::Report(command) => command.run(),
+        Command::Test(command) => command.run(),
+    };
+    match outcome {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(3)
+        }
+    }
+}

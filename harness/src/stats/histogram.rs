@@ -42,16 +42,15 @@ pub fn encode(histogram: &Histogram<u64>) -> Result<String> {
 pub fn merge<'a>(texts: impl IntoIterator<Item = &'a str>) -> Result<Option<Histogram<u64>>> {
     let mut sum: Option<Histogram<u64>> = None;
     for text in texts {
-        let histogram = decode(text)?;
+        let mut histogram = decode(text)?;
         match &mut sum {
-            None => sum = Some(histogram),
-            Some(sum) => sum
-                .add(&histogram)
-                .map_err(|error| anyhow::anyhow!("histograms do not add up: {error:?}"))?,
+            None => {
+                // The next one may reach further than this one.
+                histogram.auto(true);
+                sum = Some(histogram);
+            }
+            Some(sum) => sum.add(&histogram).map_err(|error| anyhow::anyhow!("histograms do not add up: {error:?}"))?,
         }
-    }
-    if let Some(sum) = &mut sum {
-        sum.auto(true);
     }
     Ok(sum)
 }
