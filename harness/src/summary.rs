@@ -75,7 +75,7 @@ pub fn summarise(record: &Record) -> Summary {
 }
 
 fn row(record: &Record, case: &str, test: &str, target: &str, role: Role) -> Row {
-    let own = samples(record, case, target);
+    let own = if disqualified(record, case, test, target) { Vec::new() } else { samples(record, case, target) };
     let mut row = Row {
         target: target.to_owned(),
         role,
@@ -101,6 +101,9 @@ fn row(record: &Record, case: &str, test: &str, target: &str, role: Role) -> Row
         }
     }
     for other in record.plan.targets.iter().filter(|other| other.name != target) {
+        if disqualified(record, case, test, &other.name) {
+            continue;
+        }
         let theirs = samples(record, case, &other.name);
         let ratios = ratios(&own, &theirs, &format!("{case}/{target}/{}", other.name));
         if !ratios.is_empty() {
@@ -154,6 +157,17 @@ fn ratios(own: &[&Sample], theirs: &[&Sample], seed: &str) -> BTreeMap<String, E
         }
     }
     ratios
+}
+
+/// A target that answered wrong, before the load or during it, gets no number.
+fn disqualified(record: &Record, case: &str, test: &str, target: &str) -> bool {
+    record
+        .verifications
+        .iter()
+        .any(|check| check.target == target && check.test == test && !check.problems.is_empty())
+        || record.failures.iter().any(|failure| {
+            failure.disqualifies && failure.target == target && failure.case.as_deref().is_none_or(|id| id == case)
+        })
 }
 
 fn problems(record: &Record, case: &str, test: &str, target: &str) -> Vec<String> {

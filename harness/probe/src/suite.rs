@@ -49,6 +49,8 @@ pub struct Plan {
     pub placement: Placement,
     /// The load generator's binary.
     pub loadgen: PathBuf,
+    /// The binary that fills a database with the World and Fortune tables.
+    pub seeder: PathBuf,
     /// Seed of every order and choice.
     pub seed: u64,
 }
@@ -195,4 +197,6 @@ pub struct Failure {
     pub reason: String,
     /// The last lines of the target's standard error.
     pub stderr_tail: Vec<String>,
+    /// Whether figures measured before it count for nothing: a target that answered wrong gets no number.
+    pub disqualifies: bool,
 }
