@@ -6,6 +6,7 @@
 pub mod build;
 pub mod file;
 pub mod host;
+pub mod layout;
 pub mod metric;
 pub mod record;
 pub mod stats;
