@@ -1,6 +1,24 @@
 //! Builds the binaries that a run needs, each alone, and describes exactly what came out.
+//!
+//! Alone, because cargo unifies the features of what it builds together: one server's choice of features would change
+//! what its rival links. The targets share a lock file, a compiler and a profile.
 
+use std::{
+    env,
+    ffi::OsStr,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::{layout, process::describe, target::Entry};
+
+/// The build profiles that a target may be built with.
+pub const PROFILES: &[&str] = &["lto-fat", "lto-thin", "release", "native", "profiling", "light"];
 
 /// An exact binary and how it came about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -11,7 +29,7 @@ pub struct Artifact {
     pub package: String,
     /// Build profile; empty for a foreign server.
     pub profile: String,
-    /// Extra compiler flags, from RUSTFLAGS.
+    /// Extra compiler flags, from RUSTFLAGS and the profile.
     pub flags: String,
     /// `rustc --version`; empty for a foreign server.
     pub rustc: String,
@@ -21,4 +39,139 @@ pub struct Artifact {
     pub size_bytes: u64,
     /// SHA-256 of Cargo.lock, hexadecimal; empty for a foreign server.
     pub lock_sha256: String,
+}
+
+/// Something to build.
+#[derive(Debug, Clone, Copy)]
+pub struct Request<'a> {
+    /// Workspace package.
+    pub package: &'a str,
+    /// The binary's name.
+    pub binary: &'a str,
+    /// One of [`PROFILES`].
+    pub profile: &'a str,
+    /// Features to turn on.
+    pub features: &'a [&'a str],
+}
+
+impl<'a> Request<'a> {
+    /// A package whose binary has its name.
+    #[must_use]
+    pub fn new(package: &'a str, profile: &'a str) -> Self {
+        Self {
+            package,
+            binary: package,
+            profile,
+            features: &[],
+        }
+    }
+
+    /// Builds it and returns the path of the binary. Cargo's own progress goes to standard error.
+    ///
+    /// # Errors
+    /// When cargo fails; its messages are on standard error by then.
+    pub fn build(&self) -> Result<PathBuf> {
+        let root = layout::workspace_root()?;
+        let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        cargo
+            .current_dir(&root)
+            .args(["build", "--locked", "--package", self.package, "--bin", self.binary]);
+        cargo.args(["--profile", self.profile]);
+        if !self.features.is_empty() {
+            cargo.args(["--features", &self.features.join(",")]);
+        }
+        for flag in profile_flags(self.profile) {
+            cargo.args(["--config", &format!("build.rustflags=['{flag}']")]);
+        }
+        // Set for xtask by `cargo run`; it would make every build script believe that it belongs to xtask.
+        cargo.env_remove("CARGO_MANIFEST_DIR");
+        let status = cargo.status().context("cargo cannot be started; is it in PATH?")?;
+        if !status.success() {
+            bail!(
+                "building {} {}; cargo's messages are above",
+                self.package,
+                describe(status)
+            );
+        }
+        let binary = layout::target_folder()?.join(self.profile).join(self.binary);
+        if !binary.is_file() {
+            bail!(
+                "cargo built {} but left no binary at {}",
+                self.package,
+                binary.display()
+            );
+        }
+        Ok(binary)
+    }
+}
+
+/// Flags that belong to a profile but that a profile cannot hold.
+fn profile_flags(profile: &str) -> &'static [&'static str] {
+    match profile {
+        "native" => &["-Ctarget-cpu=native"],
+        "profiling" => &["-Cforce-frame-pointers=yes"],
+        _ => &[],
+    }
+}
+
+/// Describes the binary behind a target.
+///
+/// # Errors
+/// When the binary cannot be read.
+pub fn describe_artifact(entry: &Entry, binary: &Path, profile: &str, rustc: &str) -> Result<Artifact> {
+    let content = fs::read(binary).with_context(|| format!("{} cannot be read", binary.display()))?;
+    let ours = entry.package.is_some();
+    let mut flags: Vec<String> = env::var("RUSTFLAGS")
+        .into_iter()
+        .filter(|flags| !flags.is_empty())
+        .collect();
+    flags.extend(profile_flags(profile).iter().map(|flag| (*flag).to_owned()));
+    let lock_sha256 = if ours {
+        sha256(&fs::read(layout::workspace_root()?.join("Cargo.lock"))?)
+    } else {
+        String::new()
+    };
+    let own = |text: &str| if ours { text.to_owned() } else { String::new() };
+    Ok(Artifact {
+        target: entry.name.clone(),
+        package: entry.package.clone().unwrap_or_default(),
+        profile: own(profile),
+        flags: own(&flags.join(" ")),
+        rustc: own(rustc),
+        sha256: sha256(&content),
+        size_bytes: content.len() as u64,
+        lock_sha256,
+    })
+}
+
+/// The program that a command would start, found in PATH as execvp(3) does.
+#[must_use]
+pub fn find_program(name: impl AsRef<OsStr>) -> Option<PathBuf> {
+    let name = Path::new(name.as_ref());
+    if name.components().count() > 1 {
+        return name.is_file().then(|| name.to_path_buf());
+    }
+    env::split_paths(&env::var_os("PATH")?)
+        .map(|folder| folder.join(name))
+        .find(|path| path.is_file())
+}
+
+fn sha256(content: &[u8]) -> String {
+    Sha256::digest(content)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hashes_as_the_standard_says() {
+        assert_eq!(
+            sha256(b"abc"),
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+        );
+    }
 }

@@ -4,10 +4,18 @@
 //! The life of a number: `build.rs` → a suite over `target.rs` and `load.rs` → `record.rs` → `summary.rs`.
 
 pub mod build;
+pub mod database;
 pub mod file;
 pub mod host;
 pub mod layout;
+pub mod load;
 pub mod metric;
+pub mod name;
+pub mod placement;
+pub mod process;
+mod procfs;
 pub mod record;
 pub mod stats;
+pub mod suite;
 pub mod summary;
+pub mod target;

@@ -75,7 +75,11 @@ pub fn summarise(record: &Record) -> Summary {
 }
 
 fn row(record: &Record, case: &str, test: &str, target: &str, role: Role) -> Row {
-    let own = if disqualified(record, case, test, target) { Vec::new() } else { samples(record, case, target) };
+    let own = if disqualified(record, case, test, target) {
+        Vec::new()
+    } else {
+        samples(record, case, target)
+    };
     let mut row = Row {
         target: target.to_owned(),
         role,

@@ -124,7 +124,9 @@ fn say(reply: &Reply) -> io::Result<()> {
 
 /// The server's callback; whoever comes first calls it, and starts the clock on the end.
 #[derive(Clone)]
-struct Stop(Arc<Mutex<Option<Box<dyn FnOnce() + Send>>>>);
+struct Stop(Arc<Mutex<Option<Callback>>>);
+
+type Callback = Box<dyn FnOnce() + Send>;
 
 impl Stop {
     fn call(&self) {

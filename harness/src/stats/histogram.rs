@@ -49,7 +49,9 @@ pub fn merge<'a>(texts: impl IntoIterator<Item = &'a str>) -> Result<Option<Hist
                 histogram.auto(true);
                 sum = Some(histogram);
             }
-            Some(sum) => sum.add(&histogram).map_err(|error| anyhow::anyhow!("histograms do not add up: {error:?}"))?,
+            Some(sum) => sum
+                .add(&histogram)
+                .map_err(|error| anyhow::anyhow!("histograms do not add up: {error:?}"))?,
         }
     }
     Ok(sum)

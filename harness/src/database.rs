@@ -1,0 +1,251 @@
+//! Provides the database that a plan asks for: an SQLite file, a private PostgreSQL cluster, or a server that is there.
+//!
+//! The lab does not link a database driver; the tables are made by `workload-seed`, the same code that the servers use.
+
+use std::{
+    env,
+    ffi::OsString,
+    fs,
+    net::{Ipv4Addr, TcpListener},
+    os::unix::fs::{PermissionsExt, chown},
+    path::{Path, PathBuf},
+    process::Command,
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail};
+use nix::{
+    sys::signal::Signal,
+    unistd::{Gid, Uid, User},
+};
+use probe::suite::Database;
+
+use crate::process::{Child, Start, describe};
+
+/// How a PostgreSQL server is had on the systems that people use most.
+pub const POSTGRES_CURE: &str = "install it (`apt-get install postgresql`, `dnf install postgresql-server`, `brew install postgresql`), or use \
+     `--database postgres://…` or the default, SQLite";
+
+/// How long a private cluster may take until it answers.
+const START_PATIENCE: Duration = Duration::from_secs(30);
+
+/// A database with the World and Fortune tables; a private one is stopped when this is dropped.
+#[derive(Debug)]
+pub struct Provided {
+    /// What the servers are told.
+    pub url: String,
+    /// What the report says about it.
+    pub description: String,
+    cluster: Option<Cluster>,
+}
+
+/// Provides `database` below `folder`, with its tables filled by the program `seeder`.
+///
+/// # Errors
+/// When PostgreSQL is not installed, does not start, or the tables cannot be made.
+pub fn provide(database: &Database, folder: &Path, cpus: &[usize], seeder: &Path) -> Result<Provided> {
+    let provided = match database {
+        Database::Sqlite => Provided {
+            url: format!("sqlite:{}", folder.join("techempower.sqlite").display()),
+            description: "SQLite, WAL, a file in the run's scratch folder".to_owned(),
+            cluster: None,
+        },
+        Database::PostgresUrl { url } => Provided {
+            url: url.clone(),
+            description: "a PostgreSQL server that was there already".to_owned(),
+            cluster: None,
+        },
+        Database::PrivatePostgres => {
+            let cluster = Cluster::start(&folder.join("postgres"), cpus)?;
+            Provided {
+                url: cluster.url(),
+                description: format!(
+                    "{}, a private cluster with synchronous_commit and fsync off",
+                    cluster.version
+                ),
+                cluster: Some(cluster),
+            }
+        }
+    };
+    seed(seeder, &provided.url)?;
+    Ok(provided)
+}
+
+impl Provided {
+    /// Stops a private cluster and waits for its end.
+    pub fn stop(mut self) {
+        if let Some(cluster) = self.cluster.take() {
+            cluster.stop();
+        }
+    }
+}
+
+fn seed(seeder: &Path, url: &str) -> Result<()> {
+    let output = Command::new(seeder)
+        .args(["--database", url])
+        .output()
+        .with_context(|| format!("{} cannot be started", seeder.display()))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    bail!(
+        "the tables cannot be made in {url}: {} ({})",
+        complaint.trim(),
+        describe(output.status)
+    )
+}
+
+/// A PostgreSQL server of our own.
+#[derive(Debug)]
+struct Cluster {
+    server: Child,
+    port: u16,
+    version: String,
+}
+
+impl Cluster {
+    fn start(folder: &Path, cpus: &[usize]) -> Result<Self> {
+        let binaries = postgres_binaries().with_context(|| {
+            format!("no PostgreSQL server binaries in PATH or /usr/lib/postgresql; {POSTGRES_CURE}")
+        })?;
+        let user = unprivileged()?;
+        fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))?;
+        if let Some((uid, gid)) = user {
+            chown(folder, Some(uid.as_raw()), Some(gid.as_raw()))
+                .with_context(|| format!("{} cannot be handed over", folder.display()))?;
+        }
+        fs::set_permissions(folder, fs::Permissions::from_mode(0o700))?;
+        let data = folder.join("data");
+        initialise(&binaries, &data, user)?;
+        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
+        let arguments = server_arguments(&data, folder, port);
+        let mut start = Start::new("postgres", &binaries.join("postgres")).arguments(arguments);
+        // SIGQUIT: the server takes its backends with it, should the lab vanish.
+        (start.cpus, start.user, start.orphan_signal) = (cpus, user, Signal::SIGQUIT);
+        let mut cluster = Self {
+            server: start.spawn()?,
+            port,
+            version: version(&binaries),
+        };
+        cluster.wait_until_ready(&binaries)?;
+        Ok(cluster)
+    }
+
+    fn wait_until_ready(&mut self, binaries: &Path) -> Result<()> {
+        let deadline = Instant::now() + START_PATIENCE;
+        loop {
+            let answer = Command::new(binaries.join("pg_isready"))
+                .args(["--quiet", "--host", "127.0.0.1", "--port", &self.port.to_string()])
+                .status()
+                .context("pg_isready cannot be started")?;
+            if answer.success() {
+                return Ok(());
+            }
+            if let Some(status) = self.server.wait(Duration::from_millis(20)) {
+                bail!(
+                    "PostgreSQL {} at its start: {}",
+                    describe(status),
+                    self.server.stderr_tail().join(" / ")
+                );
+            }
+            if Instant::now() > deadline {
+                bail!(
+                    "PostgreSQL does not answer after {} s: {}",
+                    START_PATIENCE.as_secs(),
+                    self.server.stderr_tail().join(" / ")
+                );
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn url(&self) -> String {
+        format!("postgres://armature@127.0.0.1:{}/postgres?sslmode=disable", self.port)
+    }
+
+    fn stop(mut self) {
+        // SIGINT is PostgreSQL's fast shutdown: clients are disconnected, the data is left whole.
+        self.server.signal(Signal::SIGINT);
+        if self.server.wait(Duration::from_secs(5)).is_none() {
+            self.server.signal(Signal::SIGQUIT);
+            self.server.wait(Duration::from_secs(2));
+        }
+    }
+}
+
+fn initialise(binaries: &Path, data: &Path, user: Option<(Uid, Gid)>) -> Result<()> {
+    let mut arguments: Vec<OsString> = ["--auth=trust", "--username=armature", "--no-sync", "--encoding=UTF8"]
+        .map(OsString::from)
+        .to_vec();
+    arguments.extend(["--locale=C".into(), "--pgdata".into(), data.as_os_str().to_owned()]);
+    let mut start = Start::new("initdb", &binaries.join("initdb")).arguments(arguments);
+    start.user = user;
+    let mut child = start.spawn()?;
+    match child.wait(START_PATIENCE) {
+        Some(status) if status.success() => Ok(()),
+        Some(status) => bail!("initdb {}: {}", describe(status), child.stderr_tail().join(" / ")),
+        None => bail!("initdb did not end in {} s", START_PATIENCE.as_secs()),
+    }
+}
+
+/// The server's command line. The settings are those of a machine whose disk is not what is measured.
+fn server_arguments(data: &Path, sockets: &Path, port: u16) -> Vec<OsString> {
+    let mut arguments: Vec<OsString> = vec!["-D".into(), data.as_os_str().to_owned()];
+    for setting in [
+        "listen_addresses=127.0.0.1".to_owned(),
+        format!("port={port}"),
+        format!("unix_socket_directories={}", sockets.display()),
+        "max_connections=512".to_owned(),
+        "shared_buffers=128MB".to_owned(),
+        "fsync=off".to_owned(),
+        "synchronous_commit=off".to_owned(),
+        "full_page_writes=off".to_owned(),
+    ] {
+        arguments.extend(["-c".into(), setting.into()]);
+    }
+    arguments
+}
+
+/// The folder with `postgres` and `initdb`: from PATH, or the newest below /usr/lib/postgresql.
+#[must_use]
+pub fn postgres_binaries() -> Option<PathBuf> {
+    let complete = |folder: &PathBuf| {
+        ["postgres", "initdb", "pg_isready"]
+            .iter()
+            .all(|program| folder.join(program).is_file())
+    };
+    let from_path = env::var_os("PATH").and_then(|path| env::split_paths(&path).find(complete));
+    from_path.or_else(|| {
+        let versions = fs::read_dir("/usr/lib/postgresql").ok()?;
+        let mut found: Vec<(u32, PathBuf)> = versions
+            .flatten()
+            .filter_map(|entry| Some((entry.file_name().to_str()?.parse().ok()?, entry.path().join("bin"))))
+            .filter(|(_, folder)| complete(folder))
+            .collect();
+        found.sort();
+        found.pop().map(|(_, folder)| folder)
+    })
+}
+
+/// PostgreSQL refuses to run as root: the user to run it as then, `None` where that is not needed.
+fn unprivileged() -> Result<Option<(Uid, Gid)>> {
+    if !Uid::effective().is_root() {
+        return Ok(None);
+    }
+    for name in ["postgres", "nobody"] {
+        if let Some(user) = User::from_name(name).ok().flatten() {
+            return Ok(Some((user.uid, user.gid)));
+        }
+    }
+    bail!("PostgreSQL does not run as root, and there is neither a user `postgres` nor `nobody`; {POSTGRES_CURE}")
+}
+
+fn version(binaries: &Path) -> String {
+    Command::new(binaries.join("postgres"))
+        .arg("--version")
+        .output()
+        .map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+        .unwrap_or_default()
+}

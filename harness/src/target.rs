@@ -1,0 +1,373 @@
+//! The servers under test: which there are (`lab.toml`), and one of them running.
+//!
+//! A target is a process. Those of this workspace speak the control channel (`probe::message`); foreign ones are met at
+//! their port alone. Read next: `load.rs`.
+
+use std::{
+    fs,
+    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
+    path::Path,
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail};
+use probe::{
+    message::{Command, Counters, PROTOCOL, Ready, Reply},
+    suite::{Role, Target},
+};
+use serde::Deserialize;
+
+use crate::{
+    name,
+    process::{Child, Silence, Start, describe},
+    procfs,
+};
+
+/// How long a server may take until it listens.
+const START_PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long a server may take to answer a command.
+const ANSWER_PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long a server may take to end.
+const STOP_PATIENCE: Duration = Duration::from_secs(2);
+
+/// A `[[target]]` of lab.toml.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Entry {
+    /// Its name in reports and for `--target`.
+    pub name: String,
+    /// What it is in the comparison.
+    pub role: Role,
+    /// The workspace package that it is built from; its binary has the same name.
+    #[serde(default)]
+    pub package: Option<String>,
+    /// The command of a foreign server.
+    #[serde(default)]
+    pub command: Vec<String>,
+    /// Arguments added to the package's binary.
+    #[serde(default)]
+    pub arguments: Vec<String>,
+    /// The families of cases that it serves; empty means all.
+    #[serde(default)]
+    pub serves: Vec<String>,
+    /// Whether a foreign server speaks the control channel.
+    #[serde(default)]
+    pub control: bool,
+    /// The port of a foreign server without a control channel; 0 lets the lab choose and fill in `{port}`.
+    #[serde(default)]
+    pub port: u16,
+    /// Whether it is measured when no `--target` is given.
+    #[serde(default = "yes")]
+    pub default: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Lab {
+    target: Vec<Entry>,
+}
+
+/// Reads the targets from lab.toml.
+///
+/// # Errors
+/// When the file is missing or wrong; the message names the line.
+pub fn entries(lab: &Path) -> Result<Vec<Entry>> {
+    let text = fs::read_to_string(lab).with_context(|| format!("{} cannot be read", lab.display()))?;
+    let lab_file: Lab = toml::from_str(&text).with_context(|| format!("{} is not right", lab.display()))?;
+    for (index, entry) in lab_file.target.iter().enumerate() {
+        let foreign = !entry.command.is_empty();
+        let place = || format!("{}: target {}", lab.display(), entry.name);
+        if entry.package.is_some() == foreign {
+            bail!(
+                "{}: give it either a `package` of this workspace or a `command`",
+                place()
+            );
+        }
+        if foreign && !entry.control && entry.port == 0 && !entry.command.iter().any(|word| word.contains("{port}")) {
+            bail!(
+                "{}: with neither `control` nor `port` the command must hold {{port}}",
+                place()
+            );
+        }
+        if lab_file.target[..index].iter().any(|other| other.name == entry.name) {
+            bail!("{}: the name is taken by an earlier target", place());
+        }
+    }
+    Ok(lab_file.target)
+}
+
+/// The entries that were asked for by name, or those measured by default.
+///
+/// # Errors
+/// For a name that is not in lab.toml; the message names the nearest.
+pub fn choose(entries: &[Entry], names: &[String]) -> Result<Vec<Entry>> {
+    if names.is_empty() {
+        return Ok(entries.iter().filter(|entry| entry.default).cloned().collect());
+    }
+    for wanted in names {
+        if !entries.iter().any(|entry| entry.name == *wanted) {
+            bail!(
+                "{}",
+                name::unknown("target", wanted, entries.iter().map(|entry| entry.name.as_str()))
+            );
+        }
+    }
+    Ok(entries
+        .iter()
+        .filter(|entry| names.contains(&entry.name))
+        .cloned()
+        .collect())
+}
+
+/// What a server is told at its start.
+#[derive(Debug, Clone)]
+pub struct Setup<'a> {
+    /// CPUs it runs on; one worker each.
+    pub cpus: &'a [usize],
+    /// Where the data is.
+    pub database: Option<&'a str>,
+}
+
+/// A server under test that listens.
+#[derive(Debug)]
+pub struct Server {
+    name: String,
+    child: Child,
+    address: SocketAddr,
+    ready: Option<Ready>,
+}
+
+/// Why a server could not be started or used: a sentence for people, and what it wrote to standard error.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trouble {
+    /// What happened and what to do about it.
+    pub reason: String,
+    /// The last lines of standard error.
+    pub stderr_tail: Vec<String>,
+}
+
+impl Server {
+    /// Starts the target and waits until it listens.
+    ///
+    /// # Errors
+    /// When it cannot be started, ends, says something else, or does not listen in 5 s.
+    pub fn start(target: &Target, setup: &Setup<'_>) -> Result<Self, Trouble> {
+        let start = if target.control {
+            Self::start_controlled
+        } else {
+            Self::start_foreign
+        };
+        start(target, setup)
+    }
+
+    fn start_controlled(target: &Target, setup: &Setup<'_>) -> Result<Self, Trouble> {
+        let mut command = target.command.clone();
+        let workers = setup.cpus.len().max(1).to_string();
+        command.extend(["--control", "--listen", "127.0.0.1:0", "--workers", &workers].map(str::to_owned));
+        if let Some(database) = setup.database {
+            command.extend(["--database".to_owned(), database.to_owned()]);
+        }
+        let mut child = spawn(target, command, setup)?;
+        match child.hear(START_PATIENCE) {
+            Ok(Reply::Ready(ready)) if ready.protocol == PROTOCOL => Ok(Self {
+                name: target.name.clone(),
+                child,
+                address: ready.address,
+                ready: Some(ready),
+            }),
+            Ok(Reply::Ready(ready)) => {
+                let reason = format!(
+                    "target {} speaks version {} of the control channel and the lab version {PROTOCOL}",
+                    target.name, ready.protocol
+                );
+                Err(Trouble::of(&mut child, reason))
+            }
+            Ok(other) => Err(Trouble::of(
+                &mut child,
+                format!("target {} began with {other:?}", target.name),
+            )),
+            Err(silence) => Err(Trouble::at_start(target, &mut child, &silence)),
+        }
+    }
+
+    fn start_foreign(target: &Target, setup: &Setup<'_>) -> Result<Self, Trouble> {
+        let port = free_port(target.port).map_err(|error| {
+            let reason = format!(
+                "target {} wants port {}, which is taken ({error}); stop what listens there (`ss -ltnp`) or change \
+                 its port in lab.toml",
+                target.name, target.port
+            );
+            Trouble {
+                reason,
+                stderr_tail: Vec::new(),
+            }
+        })?;
+        let workers = setup.cpus.len().max(1).to_string();
+        let command = target
+            .command
+            .iter()
+            .map(|word| {
+                word.replace("{port}", &port.to_string())
+                    .replace("{workers}", &workers)
+                    .replace("{database}", setup.database.unwrap_or_default())
+            })
+            .collect();
+        let mut child = spawn(target, command, setup)?;
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let deadline = Instant::now() + START_PATIENCE;
+        loop {
+            if TcpStream::connect_timeout(&address, Duration::from_millis(100)).is_ok() {
+                return Ok(Self {
+                    name: target.name.clone(),
+                    child,
+                    address,
+                    ready: None,
+                });
+            }
+            if !child.is_running() {
+                return Err(Trouble::at_start(target, &mut child, &Silence::Closed));
+            }
+            if Instant::now() > deadline {
+                return Err(Trouble::at_start(target, &mut child, &Silence::Timeout));
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Its ready line; `None` for a server without a control channel.
+    #[must_use]
+    pub fn ready(&self) -> Option<&Ready> {
+        self.ready.as_ref()
+    }
+
+    /// Waits until it has nothing to do and reads its counters.
+    ///
+    /// # Errors
+    /// When it ended, or does not answer in 5 s.
+    pub fn quiesce(&mut self) -> Result<Counters, Trouble> {
+        if self.ready.is_none() {
+            return if self.child.is_running() {
+                Ok(procfs::counters(self.child.pid()))
+            } else {
+                Err(self.trouble())
+            };
+        }
+        if self.child.say(&Command::Quiesce).is_err() {
+            return Err(self.trouble());
+        }
+        match self.child.hear(ANSWER_PATIENCE) {
+            Ok(Reply::Counters(counters)) => Ok(counters),
+            Ok(other) => Err(Trouble::of(
+                &mut self.child,
+                format!("target {} answered {other:?}", self.name),
+            )),
+            Err(_) => Err(self.trouble()),
+        }
+    }
+
+    /// What has become of it, when something went wrong.
+    pub fn trouble(&mut self) -> Trouble {
+        // A server that was just killed may need a moment until the kernel reports it.
+        let reason = match self.child.wait(Duration::from_millis(100)) {
+            Some(status) => format!("target {} {} while it was measured", self.name, describe(status)),
+            None => format!("target {} hangs: it does not answer on its control channel", self.name),
+        };
+        Trouble::of(&mut self.child, reason)
+    }
+
+    /// Whether it is still running.
+    pub fn is_running(&mut self) -> bool {
+        self.child.is_running()
+    }
+
+    /// Asks it to end and waits; one that does not end in 2 s is killed.
+    ///
+    /// # Errors
+    /// When it ended otherwise than with exit code 0, or had to be killed.
+    pub fn stop(mut self) -> Result<(), Trouble> {
+        if self.ready.is_none() {
+            self.child.signal(nix::sys::signal::Signal::SIGTERM);
+            self.child.end(STOP_PATIENCE);
+            return Ok(());
+        }
+        let _ = self.child.say(&Command::Shutdown);
+        match self.child.end(STOP_PATIENCE) {
+            Some(status) if status.success() => Ok(()),
+            Some(status) => {
+                let reason = format!("target {} {} when it was asked to end", self.name, describe(status));
+                Err(Trouble::of(&mut self.child, reason))
+            }
+            None => {
+                let reason = format!(
+                    "target {} did not end in {} s and was killed",
+                    self.name,
+                    STOP_PATIENCE.as_secs()
+                );
+                Err(Trouble::of(&mut self.child, reason))
+            }
+        }
+    }
+}
+
+impl Trouble {
+    fn of(child: &mut Child, reason: String) -> Self {
+        Self {
+            reason,
+            stderr_tail: child.stderr_tail(),
+        }
+    }
+
+    fn at_start(target: &Target, child: &mut Child, silence: &Silence) -> Self {
+        let patience = START_PATIENCE.as_secs();
+        let what = match (silence, child.wait(Duration::from_millis(100))) {
+            (Silence::Closed, Some(status)) => format!("{} before it listened", describe(status)),
+            (Silence::Garbage(line), _) => format!("began with something else than a ready line: {line:?}"),
+            _ if target.control => format!("printed no ready line in {patience} s"),
+            _ => format!("does not listen on its port after {patience} s"),
+        };
+        let tail = child.stderr_tail();
+        let last = tail.last().map_or_else(
+            || "it wrote nothing to standard error".to_owned(),
+            |line| format!("its last stderr line was {line:?}"),
+        );
+        let reason = format!(
+            "target {} {what}; {last}; try it by hand, and `cargo xtask doctor`",
+            target.name
+        );
+        Self {
+            reason,
+            stderr_tail: tail,
+        }
+    }
+}
+
+fn spawn(target: &Target, command: Vec<String>, setup: &Setup<'_>) -> Result<Child, Trouble> {
+    let (program, arguments) = match command.split_first() {
+        Some((program, arguments)) => (program.clone(), arguments.to_vec()),
+        None => (String::new(), Vec::new()),
+    };
+    let mut start = Start::new(&target.name, Path::new(&program)).arguments(arguments);
+    start.cpus = setup.cpus;
+    start.spawn().map_err(|error| Trouble {
+        reason: format!("target {error:#}"),
+        stderr_tail: Vec::new(),
+    })
+}
+
+/// The port itself if it is free, or a free one for 0.
+fn free_port(port: u16) -> std::io::Result<u16> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, port))?.local_addr()?.port())
+}
