@@ -5,6 +5,7 @@
 
 pub mod build;
 pub mod database;
+pub mod doctor;
 pub mod file;
 pub mod host;
 pub mod layout;
