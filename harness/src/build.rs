@@ -58,12 +58,7 @@ impl<'a> Request<'a> {
     /// A package whose binary has its name.
     #[must_use]
     pub fn new(package: &'a str, profile: &'a str) -> Self {
-        Self {
-            package,
-            binary: package,
-            profile,
-            features: &[],
-        }
+        Self { package, binary: package, profile, features: &[] }
     }
 
     /// Builds it and returns the path of the binary. Cargo's own progress goes to standard error.
@@ -73,9 +68,7 @@ impl<'a> Request<'a> {
     pub fn build(&self) -> Result<PathBuf> {
         let root = layout::workspace_root()?;
         let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        cargo
-            .current_dir(&root)
-            .args(["build", "--locked", "--package", self.package, "--bin", self.binary]);
+        cargo.current_dir(&root).args(["build", "--locked", "--package", self.package, "--bin", self.binary]);
         cargo.args(["--profile", self.profile]);
         if !self.features.is_empty() {
             cargo.args(["--features", &self.features.join(",")]);
@@ -87,19 +80,11 @@ impl<'a> Request<'a> {
         cargo.env_remove("CARGO_MANIFEST_DIR");
         let status = cargo.status().context("cargo cannot be started; is it in PATH?")?;
         if !status.success() {
-            bail!(
-                "building {} {}; cargo's messages are above",
-                self.package,
-                describe(status)
-            );
+            bail!("building {} {}; cargo's messages are above", self.package, describe(status));
         }
         let binary = layout::target_folder()?.join(self.profile).join(self.binary);
         if !binary.is_file() {
-            bail!(
-                "cargo built {} but left no binary at {}",
-                self.package,
-                binary.display()
-            );
+            bail!("cargo built {} but left no binary at {}", self.package, binary.display());
         }
         Ok(binary)
     }
@@ -121,16 +106,10 @@ fn profile_flags(profile: &str) -> &'static [&'static str] {
 pub fn describe_artifact(entry: &Entry, binary: &Path, profile: &str, rustc: &str) -> Result<Artifact> {
     let content = fs::read(binary).with_context(|| format!("{} cannot be read", binary.display()))?;
     let ours = entry.package.is_some();
-    let mut flags: Vec<String> = env::var("RUSTFLAGS")
-        .into_iter()
-        .filter(|flags| !flags.is_empty())
-        .collect();
+    let mut flags: Vec<String> = env::var("RUSTFLAGS").into_iter().filter(|flags| !flags.is_empty()).collect();
     flags.extend(profile_flags(profile).iter().map(|flag| (*flag).to_owned()));
-    let lock_sha256 = if ours {
-        sha256(&fs::read(layout::workspace_root()?.join("Cargo.lock"))?)
-    } else {
-        String::new()
-    };
+    let lock_sha256 =
+        if ours { sha256(&fs::read(layout::workspace_root()?.join("Cargo.lock"))?) } else { String::new() };
     let own = |text: &str| if ours { text.to_owned() } else { String::new() };
     Ok(Artifact {
         target: entry.name.clone(),
@@ -151,16 +130,11 @@ pub fn find_program(name: impl AsRef<OsStr>) -> Option<PathBuf> {
     if name.components().count() > 1 {
         return name.is_file().then(|| name.to_path_buf());
     }
-    env::split_paths(&env::var_os("PATH")?)
-        .map(|folder| folder.join(name))
-        .find(|path| path.is_file())
+    env::split_paths(&env::var_os("PATH")?).map(|folder| folder.join(name)).find(|path| path.is_file())
 }
 
 fn sha256(content: &[u8]) -> String {
-    Sha256::digest(content)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]
@@ -169,9 +143,6 @@ mod tests {
 
     #[test]
     fn hashes_as_the_standard_says() {
-        assert_eq!(
-            sha256(b"abc"),
-            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-        );
+        assert_eq!(sha256(b"abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
     }
 }

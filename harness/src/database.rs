@@ -3,6 +3,7 @@
 //! The lab does not link a database driver; the tables are made by `workload-seed`, the same code that the servers use.
 
 use std::{
+    collections::BTreeMap,
     env,
     ffi::OsString,
     fs,
@@ -60,15 +61,12 @@ pub fn provide(database: &Database, folder: &Path, cpus: &[usize], seeder: &Path
             let cluster = Cluster::start(&folder.join("postgres"), cpus)?;
             Provided {
                 url: cluster.url(),
-                description: format!(
-                    "{}, a private cluster with synchronous_commit and fsync off",
-                    cluster.version
-                ),
+                description: format!("{}, a private cluster with synchronous_commit and fsync off", cluster.version),
                 cluster: Some(cluster),
             }
         }
     };
-    seed(seeder, &provided.url)?;
+    run_seeder(seeder, &["--database", &provided.url]).context("the database's tables cannot be made")?;
     Ok(provided)
 }
 
@@ -81,20 +79,29 @@ impl Provided {
     }
 }
 
-fn seed(seeder: &Path, url: &str) -> Result<()> {
+/// Reads the World table as it stands: random number by id. A second process looks, not the server that is checked.
+///
+/// # Errors
+/// When the table cannot be read.
+pub fn dump_world(seeder: &Path, url: &str) -> Result<BTreeMap<u32, u32>> {
+    let text = run_seeder(seeder, &["--dump", "--database", url])?;
+    text.lines()
+        .map(|line| {
+            let (id, number) = line.split_once(' ').with_context(|| format!("not a row of World: {line:?}"))?;
+            Ok((id.parse()?, number.parse()?))
+        })
+        .collect()
+}
+
+fn run_seeder(seeder: &Path, arguments: &[&str]) -> Result<String> {
     let output = Command::new(seeder)
-        .args(["--database", url])
+        .args(arguments)
         .output()
         .with_context(|| format!("{} cannot be started", seeder.display()))?;
     if output.status.success() {
-        return Ok(());
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
-    let complaint = String::from_utf8_lossy(&output.stderr);
-    bail!(
-        "the tables cannot be made in {url}: {} ({})",
-        complaint.trim(),
-        describe(output.status)
-    )
+    bail!("{} ({})", String::from_utf8_lossy(&output.stderr).trim(), describe(output.status))
 }
 
 /// A PostgreSQL server of our own.
@@ -124,11 +131,7 @@ impl Cluster {
         let mut start = Start::new("postgres", &binaries.join("postgres")).arguments(arguments);
         // SIGQUIT: the server takes its backends with it, should the lab vanish.
         (start.cpus, start.user, start.orphan_signal) = (cpus, user, Signal::SIGQUIT);
-        let mut cluster = Self {
-            server: start.spawn()?,
-            port,
-            version: version(&binaries),
-        };
+        let mut cluster = Self { server: start.spawn()?, port, version: version(&binaries) };
         cluster.wait_until_ready(&binaries)?;
         Ok(cluster)
     }
@@ -144,11 +147,7 @@ impl Cluster {
                 return Ok(());
             }
             if let Some(status) = self.server.wait(Duration::from_millis(20)) {
-                bail!(
-                    "PostgreSQL {} at its start: {}",
-                    describe(status),
-                    self.server.stderr_tail().join(" / ")
-                );
+                bail!("PostgreSQL {} at its start: {}", describe(status), self.server.stderr_tail().join(" / "));
             }
             if Instant::now() > deadline {
                 bail!(
@@ -176,9 +175,8 @@ impl Cluster {
 }
 
 fn initialise(binaries: &Path, data: &Path, user: Option<(Uid, Gid)>) -> Result<()> {
-    let mut arguments: Vec<OsString> = ["--auth=trust", "--username=armature", "--no-sync", "--encoding=UTF8"]
-        .map(OsString::from)
-        .to_vec();
+    let mut arguments: Vec<OsString> =
+        ["--auth=trust", "--username=armature", "--no-sync", "--encoding=UTF8"].map(OsString::from).to_vec();
     arguments.extend(["--locale=C".into(), "--pgdata".into(), data.as_os_str().to_owned()]);
     let mut start = Start::new("initdb", &binaries.join("initdb")).arguments(arguments);
     start.user = user;
@@ -211,11 +209,8 @@ fn server_arguments(data: &Path, sockets: &Path, port: u16) -> Vec<OsString> {
 /// The folder with `postgres` and `initdb`: from PATH, or the newest below /usr/lib/postgresql.
 #[must_use]
 pub fn postgres_binaries() -> Option<PathBuf> {
-    let complete = |folder: &PathBuf| {
-        ["postgres", "initdb", "pg_isready"]
-            .iter()
-            .all(|program| folder.join(program).is_file())
-    };
+    let complete =
+        |folder: &PathBuf| ["postgres", "initdb", "pg_isready"].iter().all(|program| folder.join(program).is_file());
     let from_path = env::var_os("PATH").and_then(|path| env::split_paths(&path).find(complete));
     from_path.or_else(|| {
         let versions = fs::read_dir("/usr/lib/postgresql").ok()?;

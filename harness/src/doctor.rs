@@ -40,13 +40,7 @@ pub struct Finding {
 
 impl Finding {
     fn ok(subject: &'static str, reading: impl Into<String>, meaning: impl Into<String>) -> Self {
-        Self {
-            subject,
-            level: Level::Ok,
-            reading: reading.into(),
-            meaning: meaning.into(),
-            cure: None,
-        }
+        Self { subject, level: Level::Ok, reading: reading.into(), meaning: meaning.into(), cure: None }
     }
 
     fn advice(
@@ -70,21 +64,14 @@ impl Finding {
         meaning: impl Into<String>,
         cure: impl Into<String>,
     ) -> Self {
-        Self {
-            level: Level::Problem,
-            ..Self::advice(subject, reading, meaning, cure)
-        }
+        Self { level: Level::Problem, ..Self::advice(subject, reading, meaning, cure) }
     }
 }
 
 /// What the readings mean, in the order in which a person should look at them.
 #[must_use]
 pub fn findings(readings: &Readings) -> Vec<Finding> {
-    machine::DECISIONS
-        .iter()
-        .chain(tools::DECISIONS)
-        .map(|decide| decide(readings))
-        .collect()
+    machine::DECISIONS.iter().chain(tools::DECISIONS).map(|decide| decide(readings)).collect()
 }
 
 /// Whether times may be taken: nothing is a problem. Counts need less and are not judged here.
@@ -104,11 +91,7 @@ mod tests {
     /// A quiet machine with everything installed.
     pub(super) fn fit() -> Readings {
         Readings {
-            host: Host {
-                cpus: vec![0, 1, 2, 3],
-                kernel: "Linux 6.1.0".to_owned(),
-                ..Host::default()
-            },
+            host: Host { cpus: vec![0, 1, 2, 3], kernel: "Linux 6.1.0".to_owned(), ..Host::default() },
             governors: vec!["performance".to_owned()],
             turbo: Some(false),
             shared_cores: false,
@@ -144,10 +127,7 @@ mod tests {
                 let expected = if finding.subject == *subject { *level } else { Level::Ok };
                 assert_eq!(finding.level, expected, "{subject}: {finding:?}");
             }
-            assert!(
-                findings(&readings).iter().any(|finding| finding.subject == *subject),
-                "{subject}"
-            );
+            assert!(findings(&readings).iter().any(|finding| finding.subject == *subject), "{subject}");
         }
     }
 

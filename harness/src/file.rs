@@ -9,10 +9,7 @@ use anyhow::{Context, Result};
 /// # Errors
 /// When any step fails, for example on a full disk; the old file is untouched then and nothing is left beside it.
 pub fn write_whole(path: &Path, content: &[u8]) -> Result<()> {
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let attempt = || -> std::io::Result<()> {
         let mut draft = tempfile::Builder::new().prefix(".draft-").tempfile_in(folder)?;
         draft.write_all(content)?;

@@ -61,13 +61,7 @@ impl Host {
             memory_bytes: kib_field(&fs::read_to_string("/proc/meminfo").unwrap_or_default(), "MemTotal:"),
             kernel: uname().map_or_else(
                 |_| String::new(),
-                |name| {
-                    format!(
-                        "{} {}",
-                        name.sysname().to_string_lossy(),
-                        name.release().to_string_lossy()
-                    )
-                },
+                |name| format!("{} {}", name.sysname().to_string_lossy(), name.release().to_string_lossy()),
             ),
             libc: first_line("ldd", &["--version"]),
             rustc: first_line("rustc", &["--version"]),
@@ -84,19 +78,13 @@ pub fn allowed_cpus() -> Vec<usize> {
     let Ok(set) = sched_getaffinity(Pid::from_raw(0)) else {
         return Vec::new();
     };
-    (0..CpuSet::count())
-        .filter(|cpu| set.is_set(*cpu).unwrap_or(false))
-        .collect()
+    (0..CpuSet::count()).filter(|cpu| set.is_set(*cpu).unwrap_or(false)).collect()
 }
 
 /// Load average over a minute (proc_loadavg(5)); 0 where it cannot be read.
 #[must_use]
 pub fn load_1m() -> f64 {
-    trimmed("/proc/loadavg")
-        .split(' ')
-        .next()
-        .and_then(|number| number.parse().ok())
-        .unwrap_or(0.0)
+    trimmed("/proc/loadavg").split(' ').next().and_then(|number| number.parse().ok()).unwrap_or(0.0)
 }
 
 /// Share of all CPU time since boot that went to other guests of the hypervisor (proc_stat(5), eighth column).
@@ -112,11 +100,7 @@ pub fn steal_share(stat: &str) -> f64 {
         .filter_map(|number| number.parse().ok())
         .collect();
     let total: f64 = columns.iter().sum();
-    if columns.len() == 8 && total > 0.0 {
-        columns[7] / total
-    } else {
-        0.0
-    }
+    if columns.len() == 8 && total > 0.0 { columns[7] / total } else { 0.0 }
 }
 
 fn trimmed(path: &str) -> String {
@@ -128,12 +112,7 @@ fn first_line(program: &str, arguments: &[&str]) -> String {
         .args(arguments)
         .output()
         .ok()
-        .and_then(|output| {
-            String::from_utf8_lossy(&output.stdout)
-                .lines()
-                .next()
-                .map(str::to_owned)
-        })
+        .and_then(|output| String::from_utf8_lossy(&output.stdout).lines().next().map(str::to_owned))
         .unwrap_or_default()
 }
 
@@ -151,9 +130,6 @@ mod tests {
     #[test]
     fn this_machine_has_a_cpu_and_memory() {
         let host = Host::read();
-        assert!(
-            !host.cpus.is_empty() && host.memory_bytes > 0 && host.kernel.starts_with("Linux"),
-            "{host:?}"
-        );
+        assert!(!host.cpus.is_empty() && host.memory_bytes > 0 && host.kernel.starts_with("Linux"), "{host:?}");
     }
 }

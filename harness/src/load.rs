@@ -40,11 +40,7 @@ pub enum Failure {
 pub fn window(loadgen: &Path, server: &mut Server, plan: &Plan) -> Result<Window, Failure> {
     let mut generator = Generator::start(loadgen, plan).map_err(Failure::Generator)?;
     let fault = |server: &mut Server, error: anyhow::Error| {
-        if server.is_running() {
-            Failure::Generator(error)
-        } else {
-            Failure::Server(server.trouble())
-        }
+        if server.is_running() { Failure::Generator(error) } else { Failure::Server(server.trouble()) }
     };
     if let Err(error) = generator.warm() {
         return Err(fault(server, error));
@@ -97,10 +93,7 @@ impl Generator {
             Err(Silence::Timeout) => bail!("loadgen said nothing for {:.0} s", self.patience.as_secs_f64()),
             Err(Silence::Garbage(line)) => bail!("loadgen said something that is not a message: {line:?}"),
             Err(Silence::Closed) => {
-                let end = self
-                    .child
-                    .wait(Duration::from_secs(1))
-                    .map_or("closed its output".to_owned(), describe);
+                let end = self.child.wait(Duration::from_secs(1)).map_or("closed its output".to_owned(), describe);
                 Err(anyhow!("loadgen {end}: {}", self.child.stderr_tail().join(" / ")))
             }
         }

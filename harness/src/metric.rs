@@ -35,13 +35,7 @@ const fn metric(
     better: Better,
     about: &'static str,
 ) -> Metric {
-    Metric {
-        name,
-        title,
-        unit,
-        better,
-        about,
-    }
+    Metric { name, title, unit, better, about }
 }
 
 /// All metrics, in the order in which reports show them.
@@ -200,27 +194,9 @@ pub const ALL: &[Metric] = &[
         Better::Lower,
         "Context switches because the kernel took the CPU away, per answered request.",
     ),
-    metric(
-        "errors",
-        "errors",
-        "",
-        Better::Lower,
-        "Wrong or missing answers and broken connections, warm-up included.",
-    ),
-    metric(
-        "requests",
-        "requests",
-        "",
-        Better::Neither,
-        "Answers within the closed-loop window.",
-    ),
-    metric(
-        "open_rate_per_s",
-        "open-loop rate",
-        "1/s",
-        Better::Neither,
-        "The fixed rate of the open-loop window.",
-    ),
+    metric("errors", "errors", "", Better::Lower, "Wrong or missing answers and broken connections, warm-up included."),
+    metric("requests", "requests", "", Better::Neither, "Answers within the closed-loop window."),
+    metric("open_rate_per_s", "open-loop rate", "1/s", Better::Neither, "The fixed rate of the open-loop window."),
     metric(
         "server_cpu_share",
         "server CPU share",

@@ -23,9 +23,6 @@ mod tests {
         assert!(unknown("target", "axm", known).contains("did you mean `axum`?"));
         assert!(unknown("target", "armatrue", known).contains("`armature`?"));
         let far = unknown("target", "zzzzzzzz", known);
-        assert!(
-            !far.contains("did you mean") && far.ends_with("armature, axum, actix"),
-            "{far}"
-        );
+        assert!(!far.contains("did you mean") && far.ends_with("armature, axum, actix"), "{far}");
     }
 }

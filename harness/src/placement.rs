@@ -19,22 +19,14 @@ pub fn split(cpus: &[usize], private_database: bool) -> Result<Placement> {
         );
     }
     let own_database_cpu = private_database && cpus.len() >= 4;
-    let (rest, database) = if own_database_cpu {
-        cpus.split_at(cpus.len() - 1)
-    } else {
-        (cpus, &[][..])
-    };
+    let (rest, database) = if own_database_cpu { cpus.split_at(cpus.len() - 1) } else { (cpus, &[][..]) };
     let (server, generator) = rest.split_at(rest.len() / 2);
     let database = match (private_database, own_database_cpu) {
         (true, true) => database.to_vec(),
         (true, false) => generator.to_vec(),
         (false, _) => Vec::new(),
     };
-    Ok(Placement {
-        server: server.to_vec(),
-        generator: generator.to_vec(),
-        database,
-    })
+    Ok(Placement { server: server.to_vec(), generator: generator.to_vec(), database })
 }
 
 #[cfg(test)]
@@ -44,13 +36,7 @@ mod tests {
     #[test]
     fn cpus_are_split_in_halves() {
         /// CPUs there are, whether a private database runs; then CPUs of server, generator and database.
-        type Row = (
-            &'static [usize],
-            bool,
-            &'static [usize],
-            &'static [usize],
-            &'static [usize],
-        );
+        type Row = (&'static [usize], bool, &'static [usize], &'static [usize], &'static [usize]);
         const ROWS: &[Row] = &[
             (&[0, 1], false, &[0], &[1], &[]),
             (&[0, 1], true, &[0], &[1], &[1]),

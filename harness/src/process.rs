@@ -3,10 +3,7 @@
 //! Every child asks the kernel to be killed when its parent's thread ends (prctl(2), PR_SET_PDEATHSIG): whatever
 //! happens to the lab, no server, generator or database is left behind. Children get a process group of their own, so
 //! that a Ctrl-C reaches the lab alone and the lab ends them in order. Read next: `target.rs`, `load.rs`.
-#![allow(
-    unsafe_code,
-    reason = "pre_exec is the only door to what a child does between fork and exec"
-)]
+#![allow(unsafe_code, reason = "pre_exec is the only door to what a child does between fork and exec")]
 
 use std::{
     collections::VecDeque,
@@ -84,12 +81,7 @@ impl<'a> Start<'a> {
             bail!("{} has an empty command", self.name)
         };
         let mut command = Command::new(program);
-        command
-            .args(arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .process_group(0);
+        command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
         if let Some((uid, gid)) = self.user {
             command.uid(uid.as_raw()).gid(gid.as_raw());
         }
@@ -101,11 +93,7 @@ impl<'a> Start<'a> {
             }
             prctl::set_pdeathsig(signal)?;
             // The parent may have ended before the line above took effect.
-            if getppid() == parent {
-                Ok(())
-            } else {
-                Err(io::Error::other("the parent is gone"))
-            }
+            if getppid() == parent { Ok(()) } else { Err(io::Error::other("the parent is gone")) }
         };
         // SAFETY: between fork and exec the closure only makes system calls (sched_setaffinity, prctl, getppid) on
         // values it owns; it takes no lock and allocates nothing unless it fails, when the child ends anyway.
@@ -116,14 +104,7 @@ impl<'a> Start<'a> {
         let stdin = child.stdin.take();
         let lines = lines(child.stdout.take());
         let (tail, tail_reader) = tail(child.stderr.take());
-        Ok(Child {
-            name: self.name.to_owned(),
-            child,
-            stdin,
-            lines,
-            tail,
-            tail_reader: Some(tail_reader),
-        })
+        Ok(Child { name: self.name.to_owned(), child, stdin, lines, tail, tail_reader: Some(tail_reader) })
     }
 }
 
@@ -163,13 +144,8 @@ impl Child {
     pub fn say(&mut self, message: &impl Serialize) -> Result<()> {
         let mut line = serde_json::to_vec(message)?;
         line.push(b'\n');
-        let Some(stdin) = &mut self.stdin else {
-            bail!("{} was told to end", self.name)
-        };
-        stdin
-            .write_all(&line)
-            .and_then(|()| stdin.flush())
-            .with_context(|| format!("{} does not listen", self.name))
+        let Some(stdin) = &mut self.stdin else { bail!("{} was told to end", self.name) };
+        stdin.write_all(&line).and_then(|()| stdin.flush()).with_context(|| format!("{} does not listen", self.name))
     }
 
     /// The next message on its standard output.
@@ -232,12 +208,7 @@ impl Child {
                 thread::sleep(Duration::from_millis(2));
             }
         }
-        self.tail
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .iter()
-            .cloned()
-            .collect()
+        self.tail.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
     }
 
     fn kill(&mut self) {

@@ -11,18 +11,11 @@ use probe::{message::Counters, usage::kib_field};
 /// The counters of `pid` and all its living descendants together; peak memory is the sum of their peaks.
 #[must_use]
 pub(crate) fn counters(pid: u32) -> Counters {
-    let ticks_per_s = sysconf(SysconfVar::CLK_TCK)
-        .ok()
-        .flatten()
-        .and_then(|ticks| u64::try_from(ticks).ok());
+    let ticks_per_s = sysconf(SysconfVar::CLK_TCK).ok().flatten().and_then(|ticks| u64::try_from(ticks).ok());
     let tick_us = 1_000_000 / ticks_per_s.unwrap_or(100).max(1);
     let mut sum = Counters::default();
     for pid in family(pid) {
-        if let Some(stat) = fs::read_to_string(format!("/proc/{pid}/stat"))
-            .ok()
-            .as_deref()
-            .and_then(Stat::parse)
-        {
+        if let Some(stat) = fs::read_to_string(format!("/proc/{pid}/stat")).ok().as_deref().and_then(Stat::parse) {
             sum.cpu_user_us += stat.user_ticks * tick_us;
             sum.cpu_system_us += stat.system_ticks * tick_us;
         }
@@ -42,11 +35,7 @@ pub(crate) fn counters(pid: u32) -> Counters {
 fn family(root: u32) -> Vec<u32> {
     let mut children = HashMap::<u32, Vec<u32>>::new();
     for pid in entries("/proc") {
-        if let Some(stat) = fs::read_to_string(format!("/proc/{pid}/stat"))
-            .ok()
-            .as_deref()
-            .and_then(Stat::parse)
-        {
+        if let Some(stat) = fs::read_to_string(format!("/proc/{pid}/stat")).ok().as_deref().and_then(Stat::parse) {
             children.entry(stat.parent).or_default().push(pid);
         }
     }
@@ -83,17 +72,11 @@ fn entries(folder: &str) -> Vec<u32> {
     let Ok(entries) = fs::read_dir(folder) else {
         return Vec::new();
     };
-    entries
-        .flatten()
-        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-        .collect()
+    entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
 }
 
 fn number_field(status: &str, name: &str) -> u64 {
-    status
-        .lines()
-        .find_map(|line| line.strip_prefix(name)?.trim().parse().ok())
-        .unwrap_or(0)
+    status.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok()).unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -103,23 +86,13 @@ mod tests {
     #[test]
     fn a_hostile_program_name_does_not_shift_the_fields() {
         let text = "42 (a) R 1) S 7 42 42 0 -1 4194560 1 0 0 0 123 45 0 0 20 0 1 0";
-        assert_eq!(
-            Stat::parse(text),
-            Some(Stat {
-                parent: 7,
-                user_ticks: 123,
-                system_ticks: 45
-            })
-        );
+        assert_eq!(Stat::parse(text), Some(Stat { parent: 7, user_ticks: 123, system_ticks: 45 }));
         assert_eq!(Stat::parse("garbage"), None);
     }
 
     #[test]
     fn this_process_has_memory_and_switches() {
         let counters = counters(std::process::id());
-        assert!(
-            counters.rss_peak_bytes > 0 && counters.context_switches_voluntary > 0,
-            "{counters:?}"
-        );
+        assert!(counters.rss_peak_bytes > 0 && counters.context_switches_voluntary > 0, "{counters:?}");
     }
 }

@@ -11,9 +11,10 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use probe::{
+use probe::suite::Event;
+pub use probe::{
     message::Ready,
-    suite::{Case, Event, Failure, Plan, Sample, Verification},
+    suite::{Case, Database, Failure, Placement, Plan, Role, Sample, Target, Verification},
 };
 use serde::{Deserialize, Serialize};
 
@@ -121,18 +122,11 @@ impl Record {
     /// # Errors
     /// When there is none, when it is cut short or damaged, or when a newer program wrote it.
     pub fn read(path: &Path) -> Result<Self> {
-        let path = if path.is_dir() {
-            path.join(FILE)
-        } else {
-            path.to_path_buf()
-        };
+        let path = if path.is_dir() { path.join(FILE) } else { path.to_path_buf() };
         let text = match fs::read_to_string(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                bail!(
-                    "no run record at {}; `cargo xtask report --list` shows the runs that are here",
-                    path.display()
-                )
+                bail!("no run record at {}; `cargo xtask report --list` shows the runs that are here", path.display())
             }
             Err(error) => return Err(error).with_context(|| format!("{} cannot be read", path.display())),
         };
@@ -151,10 +145,7 @@ impl Record {
         }
         let version: Version = serde_json::from_str(text).map_err(|error| {
             if error.is_eof() {
-                anyhow::anyhow!(
-                    "the document ends in the middle (at {} bytes): it was cut short",
-                    text.len()
-                )
+                anyhow::anyhow!("the document ends in the middle (at {} bytes): it was cut short", text.len())
             } else {
                 anyhow::anyhow!("the document is damaged or of another kind: {error}")
             }

@@ -24,12 +24,8 @@ pub fn cases(program: &Path) -> Result<Vec<Case>> {
     String::from_utf8_lossy(&output.stdout)
         .lines()
         .map(|line| {
-            serde_json::from_str(line).with_context(|| {
-                format!(
-                    "the suite {} listed something else than a case: {line}",
-                    program.display()
-                )
-            })
+            serde_json::from_str(line)
+                .with_context(|| format!("the suite {} listed something else than a case: {line}", program.display()))
         })
         .collect()
 }
@@ -69,10 +65,7 @@ impl Session {
             Err(Silence::Timeout) => Heard::Nothing,
             Err(Silence::Garbage(line)) => Heard::Broken(format!("the suite said something that is no event: {line}")),
             Err(Silence::Closed) => {
-                let end = self
-                    .child
-                    .wait(Duration::from_secs(1))
-                    .map_or("closed its output".to_owned(), describe);
+                let end = self.child.wait(Duration::from_secs(1)).map_or("closed its output".to_owned(), describe);
                 Heard::Broken(format!("the suite {end}: {}", self.child.stderr_tail().join(" / ")))
             }
         }

@@ -9,6 +9,7 @@ use probe::suite::{Role, Sample};
 use serde::Serialize;
 
 use crate::{
+    metric::{self, Better},
     record::Record,
     stats::{self, Estimate},
 };
@@ -46,6 +47,10 @@ pub struct Row {
     pub ratios: BTreeMap<String, BTreeMap<String, Estimate>>,
     /// Metrics without a figure, with the reason (for example that the generator was the bottleneck).
     pub void: BTreeMap<String, String>,
+    /// Rounds whose figure was declared void, by metric; the others' figures stand in `metrics`.
+    pub void_rounds: BTreeMap<String, u32>,
+    /// For void metrics of which more is better: what was reached nevertheless, which the target can do at least.
+    pub bounds: BTreeMap<String, Estimate>,
     /// Why the row has no figures, or fewer rounds than planned.
     pub problems: Vec<String>,
 }
@@ -64,22 +69,14 @@ pub fn summarise(record: &Record) -> Summary {
                 .filter(|target| target.serves.is_empty() || target.serves.contains(&case.test))
                 .map(|target| row(record, &case.id, &case.test, &target.name, target.role))
                 .collect();
-            CaseSummary {
-                id: case.id.clone(),
-                title: case.title.clone(),
-                rows,
-            }
+            CaseSummary { id: case.id.clone(), title: case.title.clone(), rows }
         })
         .collect();
     Summary { cases }
 }
 
 fn row(record: &Record, case: &str, test: &str, target: &str, role: Role) -> Row {
-    let own = if disqualified(record, case, test, target) {
-        Vec::new()
-    } else {
-        samples(record, case, target)
-    };
+    let own = if disqualified(record, case, test, target) { Vec::new() } else { samples(record, case, target) };
     let mut row = Row {
         target: target.to_owned(),
         role,
@@ -87,21 +84,23 @@ fn row(record: &Record, case: &str, test: &str, target: &str, role: Role) -> Row
         metrics: BTreeMap::new(),
         ratios: BTreeMap::new(),
         void: BTreeMap::new(),
+        void_rounds: BTreeMap::new(),
+        bounds: BTreeMap::new(),
         problems: problems(record, case, test, target),
     };
     for sample in &own {
-        row.void.extend(
-            sample
-                .void
-                .iter()
-                .map(|(metric, reason)| (metric.clone(), reason.clone())),
-        );
+        for (metric, reason) in &sample.void {
+            row.void.insert(metric.clone(), reason.clone());
+            *row.void_rounds.entry(metric.clone()).or_default() += 1;
+        }
     }
     for metric in names(&own) {
         let values: Vec<f64> = own.iter().filter_map(|sample| usable(sample, &metric)).collect();
         if let Some(estimate) = stats::median_interval(&values, &format!("{case}/{target}/{metric}")) {
             row.void.remove(&metric);
             row.metrics.insert(metric, estimate);
+        } else if let Some(bound) = bound(&own, &metric, &format!("{case}/{target}/{metric}")) {
+            row.bounds.insert(metric, bound);
         }
     }
     for other in record.plan.targets.iter().filter(|other| other.name != target) {
@@ -118,18 +117,11 @@ fn row(record: &Record, case: &str, test: &str, target: &str, role: Role) -> Row
 }
 
 fn samples<'a>(record: &'a Record, case: &str, target: &str) -> Vec<&'a Sample> {
-    record
-        .samples
-        .iter()
-        .filter(|sample| sample.case == case && sample.target == target)
-        .collect()
+    record.samples.iter().filter(|sample| sample.case == case && sample.target == target).collect()
 }
 
 fn names(samples: &[&Sample]) -> Vec<String> {
-    let mut names: Vec<String> = samples
-        .iter()
-        .flat_map(|sample| sample.metrics.keys().cloned())
-        .collect();
+    let mut names: Vec<String> = samples.iter().flat_map(|sample| sample.metrics.keys().cloned()).collect();
     names.sort();
     names.dedup();
     names
@@ -137,11 +129,20 @@ fn names(samples: &[&Sample]) -> Vec<String> {
 
 /// A figure that may be used: finite, and not declared void by the suite.
 fn usable(sample: &Sample, metric: &str) -> Option<f64> {
-    sample
-        .metrics
-        .get(metric)
-        .copied()
-        .filter(|value| value.is_finite() && !sample.void.contains_key(metric))
+    sample.metrics.get(metric).copied().filter(|value| value.is_finite() && !sample.void.contains_key(metric))
+}
+
+/// What a target reached in void rounds, where more is better: it can do at least that.
+fn bound(samples: &[&Sample], metric: &str, seed: &str) -> Option<Estimate> {
+    if metric::find(metric)?.better != Better::Higher {
+        return None;
+    }
+    let reached: Vec<f64> = samples
+        .iter()
+        .filter_map(|sample| sample.metrics.get(metric).copied())
+        .filter(|value| value.is_finite())
+        .collect();
+    stats::median_interval(&reached, seed)
 }
 
 /// Ratios paired by round: the median of the differences of logarithms, and its interval.
@@ -165,10 +166,7 @@ fn ratios(own: &[&Sample], theirs: &[&Sample], seed: &str) -> BTreeMap<String, E
 
 /// A target that answered wrong, before the load or during it, gets no number.
 fn disqualified(record: &Record, case: &str, test: &str, target: &str) -> bool {
-    record
-        .verifications
-        .iter()
-        .any(|check| check.target == target && check.test == test && !check.problems.is_empty())
+    record.verifications.iter().any(|check| check.target == target && check.test == test && !check.problems.is_empty())
         || record.failures.iter().any(|failure| {
             failure.disqualifies && failure.target == target && failure.case.as_deref().is_none_or(|id| id == case)
         })

@@ -85,16 +85,10 @@ pub fn entries(lab: &Path) -> Result<Vec<Entry>> {
         let foreign = !entry.command.is_empty();
         let place = || format!("{}: target {}", lab.display(), entry.name);
         if entry.package.is_some() == foreign {
-            bail!(
-                "{}: give it either a `package` of this workspace or a `command`",
-                place()
-            );
+            bail!("{}: give it either a `package` of this workspace or a `command`", place());
         }
         if foreign && !entry.control && entry.port == 0 && !entry.command.iter().any(|word| word.contains("{port}")) {
-            bail!(
-                "{}: with neither `control` nor `port` the command must hold {{port}}",
-                place()
-            );
+            bail!("{}: with neither `control` nor `port` the command must hold {{port}}", place());
         }
         if lab_file.target[..index].iter().any(|other| other.name == entry.name) {
             bail!("{}: the name is taken by an earlier target", place());
@@ -113,17 +107,10 @@ pub fn choose(entries: &[Entry], names: &[String]) -> Result<Vec<Entry>> {
     }
     for wanted in names {
         if !entries.iter().any(|entry| entry.name == *wanted) {
-            bail!(
-                "{}",
-                name::unknown("target", wanted, entries.iter().map(|entry| entry.name.as_str()))
-            );
+            bail!("{}", name::unknown("target", wanted, entries.iter().map(|entry| entry.name.as_str())));
         }
     }
-    Ok(entries
-        .iter()
-        .filter(|entry| names.contains(&entry.name))
-        .cloned()
-        .collect())
+    Ok(entries.iter().filter(|entry| names.contains(&entry.name)).cloned().collect())
 }
 
 /// What a server is told at its start.
@@ -159,11 +146,7 @@ impl Server {
     /// # Errors
     /// When it cannot be started, ends, says something else, or does not listen in 5 s.
     pub fn start(target: &Target, setup: &Setup<'_>) -> Result<Self, Trouble> {
-        let start = if target.control {
-            Self::start_controlled
-        } else {
-            Self::start_foreign
-        };
+        let start = if target.control { Self::start_controlled } else { Self::start_foreign };
         start(target, setup)
     }
 
@@ -176,12 +159,9 @@ impl Server {
         }
         let mut child = spawn(target, command, setup)?;
         match child.hear(START_PATIENCE) {
-            Ok(Reply::Ready(ready)) if ready.protocol == PROTOCOL => Ok(Self {
-                name: target.name.clone(),
-                child,
-                address: ready.address,
-                ready: Some(ready),
-            }),
+            Ok(Reply::Ready(ready)) if ready.protocol == PROTOCOL => {
+                Ok(Self { name: target.name.clone(), child, address: ready.address, ready: Some(ready) })
+            }
             Ok(Reply::Ready(ready)) => {
                 let reason = format!(
                     "target {} speaks version {} of the control channel and the lab version {PROTOCOL}",
@@ -189,10 +169,7 @@ impl Server {
                 );
                 Err(Trouble::of(&mut child, reason))
             }
-            Ok(other) => Err(Trouble::of(
-                &mut child,
-                format!("target {} began with {other:?}", target.name),
-            )),
+            Ok(other) => Err(Trouble::of(&mut child, format!("target {} began with {other:?}", target.name))),
             Err(silence) => Err(Trouble::at_start(target, &mut child, &silence)),
         }
     }
@@ -204,10 +181,7 @@ impl Server {
                  its port in lab.toml",
                 target.name, target.port
             );
-            Trouble {
-                reason,
-                stderr_tail: Vec::new(),
-            }
+            Trouble { reason, stderr_tail: Vec::new() }
         })?;
         let workers = setup.cpus.len().max(1).to_string();
         let command = target
@@ -224,12 +198,7 @@ impl Server {
         let deadline = Instant::now() + START_PATIENCE;
         loop {
             if TcpStream::connect_timeout(&address, Duration::from_millis(100)).is_ok() {
-                return Ok(Self {
-                    name: target.name.clone(),
-                    child,
-                    address,
-                    ready: None,
-                });
+                return Ok(Self { name: target.name.clone(), child, address, ready: None });
             }
             if !child.is_running() {
                 return Err(Trouble::at_start(target, &mut child, &Silence::Closed));
@@ -259,21 +228,14 @@ impl Server {
     /// When it ended, or does not answer in 5 s.
     pub fn quiesce(&mut self) -> Result<Counters, Trouble> {
         if self.ready.is_none() {
-            return if self.child.is_running() {
-                Ok(procfs::counters(self.child.pid()))
-            } else {
-                Err(self.trouble())
-            };
+            return if self.child.is_running() { Ok(procfs::counters(self.child.pid())) } else { Err(self.trouble()) };
         }
         if self.child.say(&Command::Quiesce).is_err() {
             return Err(self.trouble());
         }
         match self.child.hear(ANSWER_PATIENCE) {
             Ok(Reply::Counters(counters)) => Ok(counters),
-            Ok(other) => Err(Trouble::of(
-                &mut self.child,
-                format!("target {} answered {other:?}", self.name),
-            )),
+            Ok(other) => Err(Trouble::of(&mut self.child, format!("target {} answered {other:?}", self.name))),
             Err(_) => Err(self.trouble()),
         }
     }
@@ -311,11 +273,8 @@ impl Server {
                 Err(Trouble::of(&mut self.child, reason))
             }
             None => {
-                let reason = format!(
-                    "target {} did not end in {} s and was killed",
-                    self.name,
-                    STOP_PATIENCE.as_secs()
-                );
+                let reason =
+                    format!("target {} did not end in {} s and was killed", self.name, STOP_PATIENCE.as_secs());
                 Err(Trouble::of(&mut self.child, reason))
             }
         }
@@ -324,10 +283,7 @@ impl Server {
 
 impl Trouble {
     fn of(child: &mut Child, reason: String) -> Self {
-        Self {
-            reason,
-            stderr_tail: child.stderr_tail(),
-        }
+        Self { reason, stderr_tail: child.stderr_tail() }
     }
 
     fn at_start(target: &Target, child: &mut Child, silence: &Silence) -> Self {
@@ -343,14 +299,8 @@ impl Trouble {
             || "it wrote nothing to standard error".to_owned(),
             |line| format!("its last stderr line was {line:?}"),
         );
-        let reason = format!(
-            "target {} {what}; {last}; try it by hand, and `cargo xtask doctor`",
-            target.name
-        );
-        Self {
-            reason,
-            stderr_tail: tail,
-        }
+        let reason = format!("target {} {what}; {last}; try it by hand, and `cargo xtask doctor`", target.name);
+        Self { reason, stderr_tail: tail }
     }
 }
 
@@ -361,10 +311,7 @@ fn spawn(target: &Target, command: Vec<String>, setup: &Setup<'_>) -> Result<Chi
     };
     let mut start = Start::new(&target.name, Path::new(&program)).arguments(arguments);
     start.cpus = setup.cpus;
-    start.spawn().map_err(|error| Trouble {
-        reason: format!("target {error:#}"),
-        stderr_tail: Vec::new(),
-    })
+    start.spawn().map_err(|error| Trouble { reason: format!("target {error:#}"), stderr_tail: Vec::new() })
 }
 
 /// The port itself if it is free, or a free one for 0.

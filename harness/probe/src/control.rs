@@ -62,14 +62,9 @@ impl Control {
                 versions: versions::locked(packages),
             };
             say(&Reply::Ready(ready))?;
-            thread::Builder::new()
-                .name("control".into())
-                .spawn(move || listen(&stop))?;
+            thread::Builder::new().name("control".into()).spawn(move || listen(&stop))?;
         } else {
-            eprintln!(
-                "{server} listens on http://{address} with {} worker(s); Ctrl-C stops it",
-                options.workers
-            );
+            eprintln!("{server} listens on http://{address} with {} worker(s); Ctrl-C stops it", options.workers);
         }
         Ok(Self)
     }
@@ -86,9 +81,7 @@ fn listen(stop: &Stop) {
                 let _ = say(&Reply::Stopping);
                 break;
             }
-            Err(error) => Reply::Error {
-                message: format!("not a command: {error}"),
-            },
+            Err(error) => Reply::Error { message: format!("not a command: {error}") },
         };
         if say(&reply).is_err() {
             break;
@@ -134,10 +127,7 @@ impl Stop {
         if let Some(callback) = callback {
             thread::spawn(|| {
                 thread::sleep(SHUTDOWN_DEADLINE);
-                eprintln!(
-                    "still running {} s after it was asked to stop; giving up",
-                    SHUTDOWN_DEADLINE.as_secs()
-                );
+                eprintln!("still running {} s after it was asked to stop; giving up", SHUTDOWN_DEADLINE.as_secs());
                 process::exit(1);
             });
             callback();

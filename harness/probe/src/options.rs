@@ -109,10 +109,7 @@ fn help(program: &str, switches: &[Switch]) -> String {
 mod tests {
     use super::*;
 
-    const STOCK: &[Switch] = &[Switch {
-        name: "stock",
-        help: "plain axum::serve",
-    }];
+    const STOCK: &[Switch] = &[Switch { name: "stock", help: "plain axum::serve" }];
 
     fn parse(line: &str) -> Result<Option<Options>, String> {
         Options::parse(line.split_whitespace().map(OsString::from), STOCK).map_err(|error| error.to_string())
@@ -120,9 +117,8 @@ mod tests {
 
     #[test]
     fn reads_what_the_lab_passes() {
-        let options = parse("--listen 127.0.0.1:0 --workers 2 --database sqlite:x.db --control --stock")
-            .unwrap()
-            .unwrap();
+        let options =
+            parse("--listen 127.0.0.1:0 --workers 2 --database sqlite:x.db --control --stock").unwrap().unwrap();
         assert_eq!(options.listen.port(), 0);
         assert_eq!((options.workers, options.control), (2, true));
         assert_eq!(options.database.as_deref(), Some("sqlite:x.db"));
@@ -131,13 +127,7 @@ mod tests {
 
     #[test]
     fn refuses_what_it_does_not_know() {
-        for line in [
-            "--nonsense",
-            "--workers 0",
-            "--workers two",
-            "--listen nowhere",
-            "stray",
-        ] {
+        for line in ["--nonsense", "--workers 0", "--workers two", "--listen nowhere", "stray"] {
             assert!(parse(line).is_err(), "{line}");
         }
         assert_eq!(parse("--help"), Ok(None));

@@ -20,6 +20,20 @@ pub struct Case {
     pub title: String,
     /// Connections held open, where the case is a load.
     pub connections: Option<u32>,
+    /// The shortest kind of run that includes it.
+    pub depth: Depth,
+}
+
+/// How much of a suite is run when no case is named; each includes those before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Depth {
+    /// A first result.
+    Quick,
+    /// What a comparison rests on.
+    Default,
+    /// Everything.
+    Full,
 }
 
 /// What a suite is asked to run.
@@ -29,8 +43,10 @@ pub struct Plan {
     pub folder: PathBuf,
     /// The targets, in the order in which they are reported.
     pub targets: Vec<Target>,
-    /// Families or ids of cases; empty means all.
+    /// Families or ids of cases; empty means all that [`Plan::depth`] includes.
     pub cases: Vec<String>,
+    /// Which cases are run when none is named.
+    pub depth: Depth,
     /// Concurrency levels.
     pub connections: Vec<u32>,
     /// Rounds; each is a process launch of every target and case.

@@ -11,11 +11,8 @@ const LOCK: &str = include_str!("../../../Cargo.lock");
 pub fn locked(names: &[&str]) -> BTreeMap<String, String> {
     let mut found = BTreeMap::<String, String>::new();
     for package in LOCK.split("[[package]]").skip(1) {
-        let field = |key: &str| {
-            package
-                .lines()
-                .find_map(|line| line.strip_prefix(key)?.trim_matches(['"', ' ']).into())
-        };
+        let field =
+            |key: &str| package.lines().find_map(|line| line.strip_prefix(key)?.trim_matches(['"', ' ']).into());
         let (Some(name), Some(version)) = (field("name = "), field("version = ")) else {
             continue;
         };

@@ -47,11 +47,9 @@ fn cpus(readings: &Readings) -> Finding {
 fn quota(readings: &Readings) -> Finding {
     match readings.quota_cpus {
         None => Finding::ok("CPU quota", "none", "the scheduler never pauses the run to enforce one"),
-        Some(cpus) if cpus >= 2.0 => Finding::ok(
-            "CPU quota",
-            format!("{cpus:.1} CPUs"),
-            "enough for a server and a generator of one CPU each",
-        ),
+        Some(cpus) if cpus >= 2.0 => {
+            Finding::ok("CPU quota", format!("{cpus:.1} CPUs"), "enough for a server and a generator of one CPU each")
+        }
         Some(cpus) => Finding::problem(
             "CPU quota",
             format!("{cpus:.1} CPUs"),
@@ -63,11 +61,7 @@ fn quota(readings: &Readings) -> Finding {
 
 fn shared_cores(readings: &Readings) -> Finding {
     if !readings.shared_cores {
-        return Finding::ok(
-            "SMT",
-            "each allowed CPU is a core",
-            "server and generator share no core",
-        );
+        return Finding::ok("SMT", "each allowed CPU is a core", "server and generator share no core");
     }
     Finding::advice(
         "SMT",
@@ -109,11 +103,7 @@ fn turbo(readings: &Readings) -> Finding {
 }
 
 fn steal(readings: &Readings) -> Finding {
-    let reading = format!(
-        "{} now, {} since boot",
-        percent(readings.steal_share),
-        percent(readings.host.steal_share)
-    );
+    let reading = format!("{} now, {} since boot", percent(readings.steal_share), percent(readings.host.steal_share));
     // One per cent is the size of the effects that the lab tries to see; at five a round says more about the neighbours.
     if readings.steal_share > 0.05 {
         Finding::problem(
@@ -135,11 +125,7 @@ fn steal(readings: &Readings) -> Finding {
 }
 
 fn load(readings: &Readings) -> Finding {
-    let reading = format!(
-        "{} of the CPUs busy, load {:.2}",
-        percent(readings.busy_share),
-        readings.load_1m
-    );
+    let reading = format!("{} of the CPUs busy, load {:.2}", percent(readings.busy_share), readings.load_1m);
     if readings.busy_share > 0.25 {
         Finding::problem(
             "load",
@@ -209,11 +195,7 @@ fn kernel(readings: &Readings) -> Finding {
         Some(found) if found >= KERNEL_OLDEST => Finding::ok("kernel", kernel, "has everything that the lab uses"),
         _ => Finding::advice(
             "kernel",
-            if kernel.is_empty() {
-                "not shown"
-            } else {
-                kernel.as_str()
-            },
+            if kernel.is_empty() { "not shown" } else { kernel.as_str() },
             "the lab is only known to work on Linux 5.10 or newer",
             "boot a Linux kernel of version 5.10 or newer; uname -r shows which one runs",
         ),
@@ -229,11 +211,9 @@ fn accept_queue(readings: &Readings) -> Finding {
             "when many connections open at once some are dropped and tried again a second later",
             "sudo sysctl -w net.core.somaxconn=4096",
         ),
-        Some(length) => Finding::ok(
-            "accept queue",
-            format!("somaxconn is {length}"),
-            "all connections of a case can wait at once",
-        ),
+        Some(length) => {
+            Finding::ok("accept queue", format!("somaxconn is {length}"), "all connections of a case can wait at once")
+        }
         None => Finding::ok("accept queue", "not shown", "nothing here to switch"),
     }
 }
@@ -261,11 +241,7 @@ fn open_files(readings: &Readings) -> Finding {
 
 fn disk(readings: &Readings) -> Finding {
     let Some(free) = readings.disk_free_bytes else {
-        return Finding::ok(
-            "disk",
-            "not shown",
-            "df did not say; a full disk is reported when it is met",
-        );
+        return Finding::ok("disk", "not shown", "df did not say; a full disk is reported when it is met");
     };
     let reading = format!("{} GiB free", free >> 30);
     if free >= DISK_MIN_BYTES {
@@ -309,11 +285,7 @@ mod tests {
             ("CPU quota", |it| it.quota_cpus = Some(2.0), Level::Ok),
             ("SMT", |it| it.shared_cores = true, Level::Advice),
             ("governor", |it| it.governors = vec!["powersave".into()], Level::Advice),
-            (
-                "governor",
-                |it| it.governors = vec!["performance".into(), "powersave".into()],
-                Level::Advice,
-            ),
+            ("governor", |it| it.governors = vec!["performance".into(), "powersave".into()], Level::Advice),
             ("governor", |it| it.governors.clear(), Level::Ok),
             ("turbo", |it| it.turbo = Some(true), Level::Advice),
             ("turbo", |it| it.turbo = None, Level::Ok),
@@ -333,11 +305,7 @@ mod tests {
             ("kernel", |it| it.host.kernel.clear(), Level::Advice),
             ("accept queue", |it| it.somaxconn = Some(128), Level::Advice),
             ("open files", |it| it.open_files_soft = 1024, Level::Advice),
-            (
-                "open files",
-                |it| (it.open_files_soft, it.open_files_hard) = (1024, 1024),
-                Level::Problem,
-            ),
+            ("open files", |it| (it.open_files_soft, it.open_files_hard) = (1024, 1024), Level::Problem),
             ("disk", |it| it.disk_free_bytes = Some(1 << 30), Level::Problem),
             ("disk", |it| it.disk_free_bytes = None, Level::Ok),
         ]);

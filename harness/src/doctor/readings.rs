@@ -146,10 +146,7 @@ fn shared_cores(cpus: &[usize]) -> bool {
     let mut siblings: Vec<String> = cpus
         .iter()
         .filter_map(|cpu| {
-            fs::read_to_string(format!(
-                "/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list"
-            ))
-            .ok()
+            fs::read_to_string(format!("/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list")).ok()
         })
         .collect();
     let listed = siblings.len();
@@ -173,10 +170,8 @@ fn quota_cpus(membership: &str) -> Option<f64> {
         };
         for group in Path::new(path.trim_start_matches('/')).ancestors() {
             let folder = root.join(group);
-            let quota = fs::read_to_string(folder.join("cpu.max"))
-                .ok()
-                .and_then(|text| quota_of(&text))
-                .or_else(|| {
+            let quota =
+                fs::read_to_string(folder.join("cpu.max")).ok().and_then(|text| quota_of(&text)).or_else(|| {
                     let microseconds: f64 = number(folder.join("cpu.cfs_quota_us"))?;
                     let period: f64 = number(folder.join("cpu.cfs_period_us"))?;
                     (microseconds > 0.0 && period > 0.0).then_some(microseconds / period)
@@ -206,10 +201,8 @@ fn hardware_counters() -> HardwareCounters {
         return HardwareCounters::NoProgram;
     }
     // Counting user mode only is allowed up to perf_event_paranoid 2; `-x,` makes one line of fields an event.
-    let output = Command::new("perf")
-        .args(["stat", "-x,", "-e", "instructions:u", "true"])
-        .stdin(Stdio::null())
-        .output();
+    let output =
+        Command::new("perf").args(["stat", "-x,", "-e", "instructions:u", "true"]).stdin(Stdio::null()).output();
     match output {
         Ok(output) => counters_of(&String::from_utf8_lossy(&output.stderr)),
         Err(error) => HardwareCounters::Failed(error.to_string()),
@@ -218,19 +211,12 @@ fn hardware_counters() -> HardwareCounters {
 
 /// What `perf stat -x,` says: `1234,,instructions:u,…`, or `<not supported>` in place of the number.
 fn counters_of(output: &str) -> HardwareCounters {
-    let first = output
-        .lines()
-        .find_map(|line| line.split_once(",,instructions").map(|(value, _)| value.trim()));
+    let first = output.lines().find_map(|line| line.split_once(",,instructions").map(|(value, _)| value.trim()));
     match first {
         Some(value) if value.parse::<f64>().is_ok() => HardwareCounters::Counted,
         Some("<not supported>") => HardwareCounters::Unsupported,
         _ => HardwareCounters::Failed(
-            output
-                .lines()
-                .map(str::trim)
-                .find(|line| !line.is_empty())
-                .unwrap_or("it printed nothing")
-                .to_owned(),
+            output.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("it printed nothing").to_owned(),
         ),
     }
 }
@@ -276,19 +262,11 @@ impl CpuTimes {
             return Self::default();
         };
         let busy = user + nice + system + irq + softirq;
-        Self {
-            total: busy + idle + iowait + steal,
-            busy,
-            steal,
-        }
+        Self { total: busy + idle + iowait + steal, busy, steal }
     }
 
     fn since(self, before: Self) -> Self {
-        Self {
-            total: self.total - before.total,
-            busy: self.busy - before.busy,
-            steal: self.steal - before.steal,
-        }
+        Self { total: self.total - before.total, busy: self.busy - before.busy, steal: self.steal - before.steal }
     }
 
     fn share(self, part: f64) -> f64 {
@@ -304,10 +282,7 @@ mod tests {
     fn perf_answers_are_told_apart() {
         for (output, expected) in [
             ("123456,,instructions:u,900,100.00,,\n", HardwareCounters::Counted),
-            (
-                "<not supported>,,instructions:u,0,100.00,,\n",
-                HardwareCounters::Unsupported,
-            ),
+            ("<not supported>,,instructions:u,0,100.00,,\n", HardwareCounters::Unsupported),
             (
                 "\nWARNING: perf not found for kernel 6.1\n",
                 HardwareCounters::Failed("WARNING: perf not found for kernel 6.1".to_owned()),
@@ -331,10 +306,7 @@ mod tests {
     #[test]
     fn free_space_is_the_fourth_column() {
         let heading = "Filesystem 1024-blocks Used Available Capacity Mounted on\n";
-        assert_eq!(
-            free_of(&format!("{heading}/dev/vda 1000 400 600 40% /\n")),
-            Some(600 * 1024)
-        );
+        assert_eq!(free_of(&format!("{heading}/dev/vda 1000 400 600 40% /\n")), Some(600 * 1024));
         assert_eq!(free_of(heading), None);
     }
 

@@ -7,11 +7,9 @@ pub(super) const DECISIONS: &[Decision] = &[c_compiler, hardware_counters, perf_
 
 fn c_compiler(readings: &Readings) -> Finding {
     match &readings.c_compiler {
-        Some(path) => Finding::ok(
-            "C compiler",
-            path.display().to_string(),
-            "builds SQLite, the allocator and the linker step",
-        ),
+        Some(path) => {
+            Finding::ok("C compiler", path.display().to_string(), "builds SQLite, the allocator and the linker step")
+        }
         None => Finding::problem(
             "C compiler",
             "none of cc, gcc, clang",
@@ -99,11 +97,7 @@ fn postgres(readings: &Readings) -> Finding {
 
 fn wrk(readings: &Readings) -> Finding {
     match &readings.wrk {
-        Some(path) => Finding::ok(
-            "wrk",
-            path.display().to_string(),
-            "the load generator can be held against it",
-        ),
+        Some(path) => Finding::ok("wrk", path.display().to_string(), "the load generator can be held against it"),
         None => Finding::advice(
             "wrk",
             "not installed",
@@ -122,21 +116,9 @@ mod tests {
     fn each_tool_moves_its_own_finding() {
         check(&[
             ("C compiler", |it| it.c_compiler = None, Level::Problem),
-            (
-                "perf events",
-                |it| it.hardware_counters = HardwareCounters::Unsupported,
-                Level::Advice,
-            ),
-            (
-                "perf events",
-                |it| it.hardware_counters = HardwareCounters::Failed("no".into()),
-                Level::Advice,
-            ),
-            (
-                "perf events",
-                |it| it.hardware_counters = HardwareCounters::NoProgram,
-                Level::Advice,
-            ),
+            ("perf events", |it| it.hardware_counters = HardwareCounters::Unsupported, Level::Advice),
+            ("perf events", |it| it.hardware_counters = HardwareCounters::Failed("no".into()), Level::Advice),
+            ("perf events", |it| it.hardware_counters = HardwareCounters::NoProgram, Level::Advice),
             ("perf permission", |it| it.perf_event_paranoid = Some(3), Level::Advice),
             ("perf permission", |it| it.perf_event_paranoid = None, Level::Ok),
             ("valgrind", |it| it.valgrind = None, Level::Advice),

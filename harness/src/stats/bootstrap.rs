@@ -25,12 +25,7 @@ impl Estimate {
     /// Applies a monotonically growing function to the figure and both ends.
     #[must_use]
     pub fn map(self, function: impl Fn(f64) -> f64) -> Self {
-        Self {
-            median: function(self.median),
-            low: function(self.low),
-            high: function(self.high),
-            n: self.n,
-        }
+        Self { median: function(self.median), low: function(self.low), high: function(self.high), n: self.n }
     }
 }
 
@@ -51,12 +46,7 @@ pub fn median_interval(values: &[f64], name: &str) -> Option<Estimate> {
     let n = u32::try_from(values.len()).unwrap_or(u32::MAX);
     let all_equal = values.iter().all(|value| *value == values[0]);
     if values.len() < 2 || all_equal {
-        return Some(Estimate {
-            median: centre,
-            low: centre,
-            high: centre,
-            n,
-        });
+        return Some(Estimate { median: centre, low: centre, high: centre, n });
     }
     let mut random = fastrand::Rng::with_seed(seed(name));
     let mut drawn = vec![0.0; values.len()];
@@ -73,12 +63,7 @@ pub fn median_interval(values: &[f64], name: &str) -> Option<Estimate> {
         let shifted = bias + (bias + z) / (1.0 - acceleration * (bias + z));
         quantile(&medians, normal_cdf(shifted))
     };
-    Some(Estimate {
-        median: centre,
-        low: end(-1.959_964),
-        high: end(1.959_964),
-        n,
-    })
+    Some(Estimate { median: centre, low: end(-1.959_964), high: end(1.959_964), n })
 }
 
 /// z0: how far the resampled medians lie to one side of the median; ties count half.
@@ -97,13 +82,7 @@ fn acceleration(values: &[f64]) -> f64 {
     let jackknifed: Vec<f64> = (0..values.len())
         .map(|out| {
             left.clear();
-            left.extend(
-                values
-                    .iter()
-                    .enumerate()
-                    .filter(|(index, _)| *index != out)
-                    .map(|(_, value)| *value),
-            );
+            left.extend(values.iter().enumerate().filter(|(index, _)| *index != out).map(|(_, value)| *value));
             median_in_place(&mut left)
         })
         .collect();
@@ -114,21 +93,13 @@ fn acceleration(values: &[f64]) -> f64 {
         squares += distance.powi(2);
         cubes += distance.powi(3);
     }
-    if squares == 0.0 {
-        0.0
-    } else {
-        cubes / (6.0 * squares.powf(1.5))
-    }
+    if squares == 0.0 { 0.0 } else { cubes / (6.0 * squares.powf(1.5)) }
 }
 
 fn median_in_place(values: &mut [f64]) -> f64 {
     values.sort_unstable_by(f64::total_cmp);
     let middle = values.len() / 2;
-    if values.len() % 2 == 1 {
-        values[middle]
-    } else {
-        f64::midpoint(values[middle - 1], values[middle])
-    }
+    if values.len() % 2 == 1 { values[middle] } else { f64::midpoint(values[middle - 1], values[middle]) }
 }
 
 /// The value below which `share` of the sorted values lie, linear between neighbours.
@@ -176,9 +147,7 @@ fn normal_quantile(share: f64) -> f64 {
 
 /// FNV-1a over the name.
 fn seed(name: &str) -> u64 {
-    name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    })
+    name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 #[cfg(test)]
@@ -187,12 +156,9 @@ mod tests {
 
     #[test]
     fn medians() {
-        for (values, expected) in [
-            (vec![], None),
-            (vec![3.0], Some(3.0)),
-            (vec![4.0, 1.0], Some(2.5)),
-            (vec![9.0, 1.0, 5.0], Some(5.0)),
-        ] {
+        for (values, expected) in
+            [(vec![], None), (vec![3.0], Some(3.0)), (vec![4.0, 1.0], Some(2.5)), (vec![9.0, 1.0, 5.0], Some(5.0))]
+        {
             assert_eq!(median(&values), expected, "{values:?}");
         }
     }

@@ -49,9 +49,7 @@ pub fn merge<'a>(texts: impl IntoIterator<Item = &'a str>) -> Result<Option<Hist
                 histogram.auto(true);
                 sum = Some(histogram);
             }
-            Some(sum) => sum
-                .add(&histogram)
-                .map_err(|error| anyhow::anyhow!("histograms do not add up: {error:?}"))?,
+            Some(sum) => sum.add(&histogram).map_err(|error| anyhow::anyhow!("histograms do not add up: {error:?}"))?,
         }
     }
     Ok(sum)
@@ -76,11 +74,7 @@ mod tests {
         let merged = merge(parts.iter().map(String::as_str)).unwrap().unwrap();
         assert_eq!(merged.len(), whole.len());
         for (name, quantile) in PERCENTILES {
-            assert_eq!(
-                merged.value_at_quantile(*quantile),
-                whole.value_at_quantile(*quantile),
-                "{name}"
-            );
+            assert_eq!(merged.value_at_quantile(*quantile), whole.value_at_quantile(*quantile), "{name}");
         }
         assert!(decode("not base64!").is_err() && decode("AAAA").is_err());
     }

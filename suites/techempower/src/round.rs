@@ -1,0 +1,229 @@
+//! Measures one target in one case: launch, warm up, closed loop, open loop, end; and makes a sample of it.
+
+use std::{collections::BTreeMap, path::Path};
+
+use harness::{
+    load::{self, Window},
+    stats::histogram::{self, PERCENTILES},
+    target::{Server, Setup},
+};
+use probe::{
+    load::{Mode, Outcome, Plan as LoadPlan},
+    suite::{Failure, Plan, Sample, Target},
+};
+
+use crate::scenario::Scenario;
+
+/// An answer that takes longer than this counts as a timeout, s.
+const TIMEOUT_S: f64 = 5.0;
+
+/// One answer in this many is checked whole.
+const VERIFY_EVERY: u32 = 64;
+
+/// A generator that uses more of its CPUs than this may be what was measured.
+const GENERATOR_SHARE_MAX: f64 = 0.8;
+
+/// A server that uses at least this much of its CPUs was the bottleneck, however busy the generator.
+const SERVER_SATURATED: f64 = 0.95;
+
+/// Requests written later than this after they were due make latencies the generator's, µs.
+const SEND_LAG_US_MAX: u64 = 1_000;
+
+/// Where and when one launch happens.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Launch<'a> {
+    pub(crate) plan: &'a Plan,
+    pub(crate) database: Option<&'a str>,
+    pub(crate) target: &'a Target,
+    pub(crate) scenario: &'a Scenario,
+    pub(crate) round: u32,
+    pub(crate) slot: u32,
+    /// Open-loop rates, requests/s; empty leaves the open loop out.
+    pub(crate) rates: &'a [f64],
+}
+
+/// Launches the target and measures the case.
+///
+/// # Errors
+/// Why there is no sample.
+pub(crate) fn measure(launch: &Launch<'_>) -> Result<Sample, Failure> {
+    let setup = Setup { cpus: &launch.plan.placement.server, database: launch.database };
+    let mut server = Server::start(launch.target, &setup)
+        .map_err(|trouble| launch.failure(trouble.reason, trouble.stderr_tail, false))?;
+    let closed = window(launch, &mut server, Mode::Closed, launch.plan.warmup_s, launch.plan.duration_s)?;
+    let mut sample = launch.sample();
+    record_closed(&mut sample, &closed, &launch.plan.placement.server).map_err(|error| launch.broken(&error))?;
+    let mut peak_bytes = closed.after.rss_peak_bytes;
+    for rate_per_s in launch.rates {
+        let mode = Mode::Open { rate_per_s: *rate_per_s };
+        // The server is warm; only the generator's connections are new.
+        let open = window(launch, &mut server, mode, launch.plan.warmup_s / 4.0, launch.plan.open_duration_s)?;
+        record_open(&mut sample, &open, *rate_per_s, launch.rates.len() > 1).map_err(|error| launch.broken(&error))?;
+        peak_bytes = peak_bytes.max(open.after.rss_peak_bytes);
+    }
+    sample.metrics.insert("rss_peak_bytes".to_owned(), peak_bytes as f64);
+    server.stop().map_err(|trouble| launch.failure(trouble.reason, trouble.stderr_tail, false))?;
+    Ok(sample)
+}
+
+/// A brief closed loop, to learn at which rate a target saturates.
+///
+/// # Errors
+/// Why it cannot be told.
+pub(crate) fn saturation(launch: &Launch<'_>, server: &mut Server) -> Result<f64, Failure> {
+    const WINDOW_S: f64 = 0.2;
+    let window = window(launch, server, Mode::Closed, WINDOW_S / 4.0, WINDOW_S)?;
+    Ok(window.outcome.requests as f64 / window.outcome.duration_s)
+}
+
+fn window(
+    launch: &Launch<'_>,
+    server: &mut Server,
+    mode: Mode,
+    warmup_s: f64,
+    duration_s: f64,
+) -> Result<Window, Failure> {
+    let cpus = &launch.plan.placement.generator;
+    let threads = u32::try_from(cpus.len()).unwrap_or(1).max(1);
+    let connections = launch.scenario.case.connections.unwrap_or(1).max(threads);
+    let plan = LoadPlan {
+        address: server.address(),
+        connections,
+        // Requests of an open loop are due one by one; a batch would make all but the first late by design.
+        pipeline: if mode == Mode::Closed { launch.scenario.pipeline } else { 1 },
+        threads,
+        cpus: cpus.clone(),
+        mode,
+        warmup_s,
+        duration_s,
+        timeout_s: TIMEOUT_S,
+        requests: launch.scenario.requests.clone(),
+        pick: launch.scenario.pick,
+        verify_every: VERIFY_EVERY,
+    };
+    let window = load::window(Path::new(&launch.plan.loadgen), server, &plan).map_err(|failure| match failure {
+        load::Failure::Server(trouble) => launch.failure(trouble.reason, trouble.stderr_tail, false),
+        load::Failure::Generator(error) => launch.broken(&error),
+    })?;
+    let wrong = window.outcome.errors.status + window.outcome.errors.body;
+    if wrong > 0 {
+        let first = window.outcome.first_error.clone().unwrap_or_default();
+        let reason = format!("{wrong} wrong answers under load; the first: {first}");
+        return Err(launch.failure(reason, Vec::new(), true));
+    }
+    if !server.is_running() {
+        let trouble = server.trouble();
+        return Err(launch.failure(trouble.reason, trouble.stderr_tail, false));
+    }
+    if window.outcome.requests == 0 {
+        let first = window.outcome.first_error.clone().unwrap_or_else(|| "no request was answered".to_owned());
+        return Err(launch.failure(format!("nothing was measured: {first}"), Vec::new(), false));
+    }
+    Ok(window)
+}
+
+impl Launch<'_> {
+    fn sample(&self) -> Sample {
+        Sample {
+            target: self.target.name.clone(),
+            case: self.scenario.case.id.clone(),
+            round: self.round,
+            slot: self.slot,
+            metrics: BTreeMap::new(),
+            histograms: BTreeMap::new(),
+            void: BTreeMap::new(),
+        }
+    }
+
+    fn failure(&self, reason: String, stderr_tail: Vec<String>, disqualifies: bool) -> Failure {
+        Failure {
+            target: self.target.name.clone(),
+            case: Some(self.scenario.case.id.clone()),
+            round: Some(self.round),
+            reason,
+            stderr_tail,
+            disqualifies,
+        }
+    }
+
+    fn broken(&self, error: &anyhow::Error) -> Failure {
+        self.failure(format!("{error:#}"), Vec::new(), false)
+    }
+}
+
+fn record_closed(sample: &mut Sample, window: &Window, server_cpus: &[usize]) -> anyhow::Result<()> {
+    let Window { outcome, before, after } = window;
+    let served = outcome.requests_total as f64;
+    let user_us = after.cpu_user_us.saturating_sub(before.cpu_user_us) as f64;
+    let system_us = after.cpu_system_us.saturating_sub(before.cpu_system_us) as f64;
+    let server_share = (user_us + system_us) / (outcome.duration_s * 1e6 * server_cpus.len().max(1) as f64);
+    let switches = |after: u64, before: u64| after.saturating_sub(before) as f64 / served;
+    let voluntary = switches(after.context_switches_voluntary, before.context_switches_voluntary);
+    let involuntary = switches(after.context_switches_involuntary, before.context_switches_involuntary);
+    for (name, value) in [
+        ("requests_per_s", outcome.requests as f64 / outcome.duration_s),
+        ("requests", outcome.requests as f64),
+        ("errors", outcome.errors.total() as f64),
+        ("cpu_us_per_request", (user_us + system_us) / served),
+        ("cpu_user_us_per_request", user_us / served),
+        ("cpu_system_us_per_request", system_us / served),
+        ("context_switches_voluntary_per_request", voluntary),
+        ("context_switches_involuntary_per_request", involuntary),
+        ("server_cpu_share", server_share),
+        ("generator_cpu_share", outcome.health.cpu_share),
+    ] {
+        sample.metrics.insert(name.to_owned(), value);
+    }
+    record_histogram(sample, "closed", "closed_latency_us", &outcome.histogram_sent)?;
+    if outcome.health.cpu_share > GENERATOR_SHARE_MAX && server_share < SERVER_SATURATED {
+        let reason = format!(
+            "you measured the client: the load generator used {:.0} % of its CPUs and the server only {:.0} % of its own",
+            outcome.health.cpu_share * 100.0,
+            server_share * 100.0
+        );
+        void(sample, &["requests_per_s", "closed_latency_us"], &reason);
+    }
+    Ok(())
+}
+
+fn record_open(sample: &mut Sample, window: &Window, rate_per_s: f64, several: bool) -> anyhow::Result<()> {
+    let outcome: &Outcome = &window.outcome;
+    // The first rate gives the metrics; with several, each rate keeps its histograms under its own name.
+    let first = !sample.metrics.contains_key("open_rate_per_s");
+    let suffix = if several { format!("@{rate_per_s:.0}") } else { String::new() };
+    let due = outcome.histogram_due.as_deref().unwrap_or(&outcome.histogram_sent);
+    if first {
+        let lag_us = outcome.health.send_lag_us_p99;
+        sample.metrics.insert("open_rate_per_s".to_owned(), rate_per_s);
+        sample.metrics.insert("send_lag_us_p99".to_owned(), lag_us as f64);
+        *sample.metrics.entry("errors".to_owned()).or_default() += outcome.errors.total() as f64;
+        record_histogram(sample, "open_due", "open_latency_us", due)?;
+        record_histogram(sample, "open_sent", "open_sent_latency_us", &outcome.histogram_sent)?;
+        if lag_us > SEND_LAG_US_MAX {
+            let reason = format!("you measured the client: requests were written {lag_us} µs late at p99");
+            void(sample, &["open_latency_us", "open_sent_latency_us"], &reason);
+        }
+    }
+    if several {
+        sample.histograms.insert(format!("open_due{suffix}"), due.to_owned());
+        sample.histograms.insert(format!("open_sent{suffix}"), outcome.histogram_sent.clone());
+    }
+    Ok(())
+}
+
+fn record_histogram(sample: &mut Sample, name: &str, metric: &str, text: &str) -> anyhow::Result<()> {
+    let histogram = histogram::decode(text)?;
+    for (percentile, quantile) in PERCENTILES {
+        sample.metrics.insert(format!("{metric}_{percentile}"), histogram.value_at_quantile(*quantile) as f64);
+    }
+    sample.histograms.insert(name.to_owned(), text.to_owned());
+    Ok(())
+}
+
+fn void(sample: &mut Sample, families: &[&str], reason: &str) {
+    let names: Vec<String> =
+        sample.metrics.keys().filter(|name| families.iter().any(|family| name.starts_with(family))).cloned().collect();
+    for name in names {
+        sample.void.insert(name, reason.to_owned());
+    }
+}

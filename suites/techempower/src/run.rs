@@ -1,0 +1,239 @@
+//! Runs a plan: provides the database, verifies every target, then measures round by round, targets interleaved.
+//!
+//! A target that fails loses the case it failed in, or all of them if it does not even start; the others go on.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::{Result, bail};
+use harness::{
+    database::{self, Provided},
+    target::{Server, Setup},
+};
+use probe::suite::{Event, Failure, Plan, Role, Target};
+
+use crate::{
+    round::{self, Launch},
+    say,
+    scenario::{self, Scenario},
+    verify,
+};
+
+/// What one launch costs besides its windows, s: start, connections, quiet moments, end. Measured on two CPUs.
+const LAUNCH_S: f64 = 0.35;
+
+/// What checking one target in one test takes, and finding its saturation rate, s.
+const VERIFY_S: f64 = 0.5;
+
+pub(crate) fn run(plan: &Plan) -> Result<()> {
+    let scenarios = scenario::chosen(&plan.connections, &plan.cases, plan.depth);
+    if scenarios.is_empty() || plan.targets.is_empty() {
+        bail!("the plan names no case or no target of this suite");
+    }
+    let pairs = plan.targets.iter().flat_map(|target| scenarios.iter().map(move |case| (target, case)));
+    let launches = pairs.filter(|(target, scenario)| serves(target, scenario)).count();
+    let steps = u32::try_from(plan.targets.len() + launches * plan.rounds as usize)?;
+    let expected_s = VERIFY_S * launches as f64 + f64::from(plan.rounds) * launches as f64 * launch_s(plan);
+    let cases = scenarios.iter().map(|scenario| scenario.case.clone()).collect();
+    say(&Event::Planned { cases, steps, expected_s })?;
+    let database = provide(plan, &scenarios)?;
+    let mut runner = Runner {
+        plan,
+        url: database.as_ref().map(|database| database.url.clone()),
+        out: BTreeSet::new(),
+        rates: BTreeMap::new(),
+    };
+    let outcome = runner.run(&scenarios);
+    if let Some(database) = database {
+        database.stop();
+    }
+    outcome
+}
+
+/// The database, if any of the cases needs one.
+fn provide(plan: &Plan, scenarios: &[Scenario]) -> Result<Option<Provided>> {
+    let needed = |scenario: &Scenario| !matches!(scenario.case.test.as_str(), "plaintext" | "json");
+    if !scenarios.iter().any(needed) {
+        return Ok(None);
+    }
+    say(&Event::Step { label: "preparing the database".to_owned(), expected_s: 0.0 })?;
+    let provided = database::provide(&plan.database, &plan.folder, &plan.placement.database, &plan.seeder)?;
+    say(&Event::Note { text: format!("Database: {}.", provided.description) })?;
+    if plan.placement.database == plan.placement.generator && !plan.placement.database.is_empty() {
+        say(&Event::Note {
+            text:
+                "The database shares the load generator's CPUs: on so few CPUs it may be what limits a database test."
+                    .to_owned(),
+        })?;
+    }
+    Ok(Some(provided))
+}
+
+struct Runner<'a> {
+    plan: &'a Plan,
+    url: Option<String>,
+    /// Target and case that are not measured any more.
+    out: BTreeSet<(String, String)>,
+    /// Saturation rate by case and target, requests/s, of frameworks only.
+    rates: BTreeMap<String, Vec<f64>>,
+}
+
+impl Runner<'_> {
+    fn run(&mut self, scenarios: &[Scenario]) -> Result<()> {
+        for target in &self.plan.targets {
+            say(&Event::Step {
+                label: format!("verify {}", target.name),
+                expected_s: VERIFY_S * scenarios.len() as f64,
+            })?;
+            self.verify(target, scenarios)?;
+        }
+        for round in 0..self.plan.rounds {
+            for scenario in scenarios {
+                self.measure_all(round, scenario)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks all tests of a target, and finds where it saturates, in one launch.
+    fn verify(&mut self, target: &Target, scenarios: &[Scenario]) -> Result<()> {
+        let url = self.url.clone();
+        let setup = Setup { cpus: &self.plan.placement.server, database: url.as_deref() };
+        let mut server = match Server::start(target, &setup) {
+            Ok(server) => server,
+            Err(trouble) => {
+                self.out.extend(scenarios.iter().map(|scenario| (target.name.clone(), scenario.case.id.clone())));
+                return say(&Event::Failed(Failure {
+                    target: target.name.clone(),
+                    case: None,
+                    round: None,
+                    reason: trouble.reason,
+                    stderr_tail: trouble.stderr_tail,
+                    disqualifies: false,
+                }));
+            }
+        };
+        if let Some(ready) = server.ready() {
+            say(&Event::Ready { target: target.name.clone(), ready: ready.clone() })?;
+        } else {
+            let text = format!(
+                "Target {} has no control channel: its CPU time is read from /proc in clock ticks of 10 ms.",
+                target.name
+            );
+            say(&Event::Note { text })?;
+        }
+        let database = url.as_deref().map(|url| (self.plan.seeder.as_path(), url));
+        let subject = verify::Subject { target: &target.name, address: server.address(), database };
+        let mut verified = BTreeMap::<&str, bool>::new();
+        for scenario in scenarios.iter().filter(|scenario| serves(target, scenario)) {
+            let test = scenario.case.test.as_str();
+            if !verified.contains_key(test) {
+                let verification = verify::verify(&subject, test);
+                verified.insert(test, verification.problems.is_empty());
+                say(&Event::Verified(verification))?;
+            }
+            if verified.get(test) == Some(&true) {
+                self.find_saturation(target, scenario, &mut server)?;
+            } else {
+                self.out.insert((target.name.clone(), scenario.case.id.clone()));
+            }
+        }
+        if let Err(trouble) = server.stop() {
+            say(&Event::Note { text: trouble.reason })?;
+        }
+        Ok(())
+    }
+
+    fn find_saturation(&mut self, target: &Target, scenario: &Scenario, server: &mut Server) -> Result<()> {
+        if target.role != Role::Framework || self.plan.open_shares.is_empty() {
+            return Ok(());
+        }
+        let launch = self.launch(target, scenario, 0, 0, &[]);
+        // What fails here fails again, and is reported, when it is measured.
+        if let Ok(rate) = round::saturation(&launch, server) {
+            self.rates.entry(scenario.case.id.clone()).or_default().push(rate);
+        }
+        Ok(())
+    }
+
+    /// One round of one case: every target once, in an order that is reversed from round to round, so that what
+    /// drifts with time does not favour one of them.
+    fn measure_all(&mut self, round: u32, scenario: &Scenario) -> Result<()> {
+        let targets = self.plan.targets.iter().filter(|target| serves(target, scenario));
+        let mut order: Vec<&Target> = targets.collect();
+        rotate(&mut order, self.plan.seed, round);
+        let rates = self.open_rates(scenario);
+        for (slot, target) in order.into_iter().enumerate() {
+            let key = (target.name.clone(), scenario.case.id.clone());
+            let label = format!("{} · {} · round {}", scenario.case.id, target.name, round + 1);
+            say(&Event::Step { label, expected_s: launch_s(self.plan) })?;
+            if self.out.contains(&key) {
+                continue;
+            }
+            let launch = self.launch(target, scenario, round, u32::try_from(slot)?, &rates);
+            match round::measure(&launch) {
+                Ok(sample) => say(&Event::Sample(sample))?,
+                Err(failure) => {
+                    self.out.insert(key);
+                    say(&Event::Failed(failure))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The same absolute rates for all: shares of the slowest framework's saturation rate.
+    fn open_rates(&self, scenario: &Scenario) -> Vec<f64> {
+        let slowest = self.rates.get(&scenario.case.id).into_iter().flatten().copied().min_by(f64::total_cmp);
+        // The pipelined test saturates at a rate that single requests cannot reach.
+        let pipelining = f64::from(scenario.pipeline);
+        slowest.map_or_else(Vec::new, |slowest| {
+            self.plan.open_shares.iter().map(|share| (share * slowest / pipelining).max(1.0)).collect()
+        })
+    }
+
+    fn launch<'b>(
+        &'b self,
+        target: &'b Target,
+        scenario: &'b Scenario,
+        round: u32,
+        slot: u32,
+        rates: &'b [f64],
+    ) -> Launch<'b> {
+        Launch { plan: self.plan, database: self.url.as_deref(), target, scenario, round, slot, rates }
+    }
+}
+
+fn serves(target: &Target, scenario: &Scenario) -> bool {
+    target.serves.is_empty() || target.serves.contains(&scenario.case.test)
+}
+
+fn launch_s(plan: &Plan) -> f64 {
+    let open = plan.open_shares.len() as f64 * (plan.open_duration_s + plan.warmup_s / 4.0 + LAUNCH_S / 2.0);
+    plan.warmup_s + plan.duration_s + open + LAUNCH_S
+}
+
+/// Begins with another target each pair of rounds and reverses the second of the pair.
+fn rotate<T>(order: &mut [T], seed: u64, round: u32) {
+    if order.is_empty() {
+        return;
+    }
+    let first = (seed.wrapping_add(u64::from(round / 2)) % order.len() as u64) as usize;
+    order.rotate_left(first);
+    if round % 2 == 1 {
+        order.reverse();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_second_round_is_the_reverse_of_the_one_before() {
+        for (round, expected) in [(0, "abc"), (1, "cba"), (2, "bca"), (3, "acb"), (4, "cab"), (6, "abc")] {
+            let mut order: Vec<char> = "abc".chars().collect();
+            rotate(&mut order, 0, round);
+            assert_eq!(order.into_iter().collect::<String>(), expected, "round {round}");
+        }
+    }
+}

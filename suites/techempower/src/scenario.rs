@@ -1,0 +1,172 @@
+//! What the TechEmpower tests send, and what every single answer under load must be.
+//!
+//! Source: the test types of the TechEmpower Framework Benchmarks (plaintext pipelined 16 deep, JSON, single query,
+//! multiple queries, fortunes, updates, cached queries). The thorough checks before timing are in `verify.rs`.
+
+use probe::{
+    load::{Body, Expect, Pick, Request},
+    suite::{Case, Depth},
+};
+
+/// Connections held open when no level is asked for.
+pub(crate) const CONNECTIONS: u32 = 64;
+
+/// Pipelining depth of the plaintext test.
+const PLAINTEXT_PIPELINE: u32 = 16;
+
+/// Levels of the multiple-query and update tests.
+const QUERY_LEVELS: &[u32] = &[1, 5, 10, 15, 20];
+
+/// Levels of the cached-query test.
+const CACHED_LEVELS: &[u32] = &[1, 10, 20, 50, 100];
+
+/// A case together with its load.
+#[derive(Debug, Clone)]
+pub(crate) struct Scenario {
+    /// How it is reported.
+    pub(crate) case: Case,
+    /// Requests on the wire at once, a connection.
+    pub(crate) pipeline: u32,
+    /// What is sent.
+    pub(crate) requests: Vec<Request>,
+    /// In which order.
+    pub(crate) pick: Pick,
+}
+
+/// All scenarios at each of the concurrency levels; with several, the level is part of the id.
+pub(crate) fn all(connections: &[u32]) -> Vec<Scenario> {
+    let mut scenarios = Vec::new();
+    for level in connections {
+        for mut scenario in at_one_level() {
+            if connections.len() > 1 {
+                scenario.case.id = format!("{}@{level}", scenario.case.id);
+                scenario.case.title = format!("{}, {level} connections", scenario.case.title);
+            }
+            scenario.case.connections = Some(*level);
+            scenarios.push(scenario);
+        }
+    }
+    scenarios
+}
+
+/// The scenarios that a plan asks for: those named by family or id, or all that its depth includes.
+pub(crate) fn chosen(connections: &[u32], names: &[String], depth: Depth) -> Vec<Scenario> {
+    let named = |case: &Case| {
+        let id_without_level = case.id.split('@').next().unwrap_or(&case.id);
+        names.iter().any(|name| *name == case.test || *name == case.id || name == id_without_level)
+    };
+    let mut scenarios = all(connections);
+    scenarios.retain(|scenario| if names.is_empty() { scenario.case.depth <= depth } else { named(&scenario.case) });
+    scenarios
+}
+
+fn at_one_level() -> Vec<Scenario> {
+    let world = || vec!["id".to_owned(), "randomNumber".to_owned()];
+    let text = |text: &str| Body::Exact { text: text.to_owned() };
+    let mut plaintext = one("plaintext", "Plaintext, pipelined 16 deep", "/plaintext", text("Hello, World!"));
+    plaintext.pipeline = PLAINTEXT_PIPELINE;
+    let mut scenarios = vec![
+        plaintext,
+        one("json", "JSON serialization", "/json", text(r#"{"message":"Hello, World!"}"#)),
+        one("db", "Single query", "/db", Body::JsonObject { integers: world() }),
+    ];
+    let rows = |count| Body::JsonArray { count, integers: world() };
+    for count in QUERY_LEVELS {
+        scenarios.push(level("queries", "Multiple queries", "/queries?queries=", *count, 20, rows(*count)));
+    }
+    scenarios.push(random_queries());
+    let pieces = ["<td>Additional fortune added at request time.</td>", "<td>フレームワークのベンチマーク</td>"];
+    let fortunes = Body::Contains { pieces: pieces.map(str::to_owned).to_vec() };
+    scenarios.push(one("fortunes", "Fortunes", "/fortunes", fortunes));
+    for count in QUERY_LEVELS {
+        scenarios.push(level("updates", "Updates", "/updates?queries=", *count, 20, rows(*count)));
+    }
+    for count in CACHED_LEVELS {
+        scenarios.push(level("cached-queries", "Cached queries", "/cached-queries?count=", *count, 100, rows(*count)));
+    }
+    scenarios
+}
+
+fn one(test: &str, title: &str, path: &str, body: Body) -> Scenario {
+    Scenario {
+        case: Case {
+            id: test.to_owned(),
+            test: test.to_owned(),
+            title: title.to_owned(),
+            connections: None,
+            depth: Depth::Quick,
+        },
+        pipeline: 1,
+        requests: vec![request(path.to_owned(), body)],
+        pick: Pick::Cycle,
+    }
+}
+
+/// A scenario at one of several levels; the level named `quick` is the one that a first result shows.
+fn level(test: &str, title: &str, path: &str, count: u32, quick: u32, body: Body) -> Scenario {
+    let mut scenario = one(test, title, &format!("{path}{count}"), body);
+    scenario.case.id = format!("{test}-{count}");
+    scenario.case.title = format!("{title}: {count}");
+    scenario.case.depth = if count == quick { Depth::Quick } else { Depth::Default };
+    scenario
+}
+
+/// Each request asks for another number of rows, so that no server can profit from the count being always the same.
+fn random_queries() -> Scenario {
+    let world = || vec!["id".to_owned(), "randomNumber".to_owned()];
+    let mut scenario = one("queries", "Multiple queries: 1 to 20 at random", "/queries", Body::Any);
+    scenario.case.id = "queries-random".to_owned();
+    scenario.case.depth = Depth::Full;
+    scenario.requests = (1..=20)
+        .map(|count| request(format!("/queries?queries={count}"), Body::JsonArray { count, integers: world() }))
+        .collect();
+    scenario.pick = Pick::Random { seed: 0x5eed };
+    scenario
+}
+
+fn request(path: String, body: Body) -> Request {
+    Request { method: "GET".to_owned(), path, headers: Vec::new(), body: None, expect: Expect { status: 200, body } }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    fn ids(connections: &[u32], names: &[&str], depth: Depth) -> Vec<String> {
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        chosen(connections, &names, depth).into_iter().map(|scenario| scenario.case.id).collect()
+    }
+
+    #[test]
+    fn every_kind_of_run_covers_the_seven_tests() {
+        for depth in [Depth::Quick, Depth::Default, Depth::Full] {
+            let tests: BTreeSet<String> =
+                chosen(&[64], &[], depth).into_iter().map(|scenario| scenario.case.test).collect();
+            assert_eq!(tests.len(), 7, "{depth:?}: {tests:?}");
+        }
+        assert_eq!(ids(&[64], &[], Depth::Quick).len(), 7);
+        assert_eq!(ids(&[64], &[], Depth::Default).len(), 19);
+    }
+
+    #[test]
+    fn cases_are_named_by_family_or_id() {
+        for (connections, names, expected) in [
+            (&[64][..], &["json"][..], vec!["json"]),
+            (&[64], &["queries-5", "db"], vec!["db", "queries-5"]),
+            (&[16, 64], &["json"], vec!["json@16", "json@64"]),
+            (&[16, 64], &["json@64", "db"], vec!["db@16", "json@64", "db@64"]),
+            (&[64], &["updates"], vec!["updates-1", "updates-5", "updates-10", "updates-15", "updates-20"]),
+        ] {
+            assert_eq!(ids(connections, names, Depth::Quick), expected, "{names:?}");
+        }
+    }
+
+    #[test]
+    fn ids_are_unique() {
+        let all = all(&[16, 64]);
+        let unique: BTreeSet<&str> = all.iter().map(|scenario| scenario.case.id.as_str()).collect();
+        assert_eq!(unique.len(), all.len());
+    }
+}
