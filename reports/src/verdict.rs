@@ -1,0 +1,336 @@
+//! Says of each case who leads, by how much, and whether to believe it. Pure: from a summary to sentences.
+//!
+//! Only frameworks are compared: controls show what the layers below cost, and variants are a framework in another
+//! configuration. Requests/s decide, as ratios paired by round. Read next: `figure.rs` (when two are told apart).
+
+use harness::{
+    metric::Better,
+    record::Role,
+    stats::Estimate,
+    summary::{CaseSummary, Row},
+};
+use serde::Serialize;
+
+use crate::figure::{ROUNDS_FIRM, Standing, factor, factor_interval, percent};
+
+/// The metric that decides who leads.
+pub(crate) const DECIDES: &str = "requests_per_s";
+
+/// What can be said of a case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// One framework is ahead of all others.
+    Leads,
+    /// One is ahead, by at least so much: the load generator was its limit.
+    LeadsAtLeast,
+    /// The ones in front cannot be told apart.
+    Tied,
+    /// Who leads cannot be said.
+    Unknown,
+    /// Only one framework has a figure.
+    Alone,
+    /// No framework has a figure.
+    Nothing,
+}
+
+/// How far to believe it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Belief {
+    /// Enough rounds for the interval to hold what it says.
+    Firm,
+    /// Rounds enough for an interval, too few for a firm one.
+    FirstLook,
+    /// A single round, or nothing to compare.
+    None,
+}
+
+/// The verdict on a case.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Verdict {
+    /// The case's id.
+    pub case: String,
+    /// What can be said.
+    pub kind: Kind,
+    /// Who leads, where someone does.
+    pub leader: Option<String>,
+    /// Requests/s of the first over the second.
+    pub ratio: Option<Estimate>,
+    /// Who is second.
+    pub second: Option<String>,
+    /// One sentence.
+    pub headline: String,
+    /// How far to believe it.
+    pub belief: Belief,
+    /// Why, and what else a reader must know before believing it.
+    pub reasons: Vec<String>,
+}
+
+/// The verdict on `case`, of which `rounds_planned` were to be run.
+pub(crate) fn verdict(case: &CaseSummary, rounds_planned: u32) -> Verdict {
+    let mut field: Vec<&Row> = case.rows.iter().filter(|row| row.role == Role::Framework).collect();
+    // Stable, so that equal figures keep the plan's order.
+    field.sort_by(|a, b| reached(b).total_cmp(&reached(a)));
+    let figures = field.iter().filter(|row| reached(row) > f64::NEG_INFINITY).count();
+    let mut verdict = match figures {
+        0 => empty(case, Kind::Nothing, "No framework has a figure".to_owned()),
+        1 => empty(case, Kind::Alone, format!("Only {} has a figure", field[0].target)),
+        _ => compare(case, &field[..figures]),
+    };
+    verdict.reasons.extend(reservations(&field, rounds_planned));
+    verdict
+}
+
+fn empty(case: &CaseSummary, kind: Kind, headline: String) -> Verdict {
+    Verdict {
+        case: case.id.clone(),
+        kind,
+        leader: None,
+        ratio: None,
+        second: None,
+        headline,
+        belief: Belief::None,
+        reasons: Vec::new(),
+    }
+}
+
+/// The figure, or what was reached at least; minus infinity for neither.
+fn reached(row: &Row) -> f64 {
+    row.metrics
+        .get(DECIDES)
+        .or_else(|| row.bounds.get(DECIDES))
+        .map_or(f64::NEG_INFINITY, |estimate| estimate.median)
+}
+
+/// At least two rows with a figure or a bound, the largest first.
+fn compare(case: &CaseSummary, field: &[&Row]) -> Verdict {
+    let (first, second) = (field[0], field[1]);
+    let bounded: Vec<&str> = field
+        .iter()
+        .filter(|row| row.bounds.contains_key(DECIDES))
+        .map(|row| row.target.as_str())
+        .collect();
+    if bounded == [first.target.as_str()]
+        && let Some(verdict) = at_least(case, field)
+    {
+        return verdict;
+    }
+    if !bounded.is_empty() {
+        return empty(
+            case,
+            Kind::Unknown,
+            format!(
+                "Who leads is not known: the load generator was the limit for {}",
+                list(&bounded)
+            ),
+        );
+    }
+    let ratios: Vec<(&str, Option<&Estimate>)> = field[1..]
+        .iter()
+        .map(|row| (row.target.as_str(), ratio(first, &row.target)))
+        .collect();
+    if ratios.iter().any(|(_, ratio)| ratio.is_none()) {
+        return empty(
+            case,
+            Kind::Unknown,
+            "Who leads is not known: the frameworks have no round in common".to_owned(),
+        );
+    }
+    let mut verdict = paired(case, first, &ratios);
+    verdict.second = Some(second.target.clone());
+    verdict.ratio = ratio(first, &second.target).copied();
+    verdict
+}
+
+fn ratio<'a>(row: &'a Row, other: &str) -> Option<&'a Estimate> {
+    row.ratios.get(other)?.get(DECIDES)
+}
+
+/// The first is void because the generator was at its limit, all others have figures that it is over.
+fn at_least(case: &CaseSummary, field: &[&Row]) -> Option<Verdict> {
+    let (first, second) = (field[0], field[1]);
+    let bound = first.bounds.get(DECIDES)?;
+    let over = field[1..]
+        .iter()
+        .all(|row| row.metrics.get(DECIDES).is_some_and(|figure| figure.high < bound.low));
+    let behind = second.metrics.get(DECIDES)?.median;
+    (over && behind > 0.0).then(|| Verdict {
+        leader: Some(first.target.clone()),
+        second: Some(second.target.clone()),
+        belief: belief(bound.n.min(second.rounds)),
+        reasons: vec![format!(
+            "for {} the load generator was the limit, so its lead is larger than what was seen",
+            first.target
+        )],
+        ..empty(
+            case,
+            Kind::LeadsAtLeast,
+            format!(
+                "{} leads: at least {} × {}",
+                first.target,
+                factor(bound.median / behind),
+                second.target
+            ),
+        )
+    })
+}
+
+fn paired(case: &CaseSummary, first: &Row, ratios: &[(&str, Option<&Estimate>)]) -> Verdict {
+    let rounds = ratios
+        .iter()
+        .filter_map(|(_, ratio)| Some(ratio.as_ref()?.n))
+        .min()
+        .unwrap_or(0);
+    let stands = |wanted: &[Standing]| -> Vec<&str> {
+        ratios
+            .iter()
+            .filter(|(_, ratio)| {
+                ratio
+                    .and_then(|ratio| Standing::of(ratio, Better::Higher))
+                    .is_some_and(|standing| wanted.contains(&standing))
+            })
+            .map(|(name, _)| *name)
+            .collect()
+    };
+    let level = stands(&[Standing::Alike, Standing::Unjudged, Standing::Worse]);
+    let seen: Vec<String> = ratios
+        .iter()
+        .filter_map(|(name, ratio)| ratio.map(|ratio| against(name, ratio)))
+        .collect();
+    let (kind, leader, headline) = if level.is_empty() {
+        let lead = ratios[0]
+            .1
+            .map_or_else(String::new, |ratio| lead(ratio.median, ratios[0].0));
+        (
+            Kind::Leads,
+            Some(first.target.clone()),
+            format!("{} leads: {lead}", first.target),
+        )
+    } else if rounds < 2 {
+        (
+            Kind::Unknown,
+            None,
+            format!("{} was ahead in the one round there is", first.target),
+        )
+    } else {
+        let mut front = vec![first.target.as_str()];
+        front.extend(&level);
+        let behind = stands(&[Standing::Better]);
+        let mut headline = format!("{} cannot be told apart", list(&front));
+        if !behind.is_empty() {
+            headline = format!("{headline}; {} behind", list(&behind));
+        }
+        (Kind::Tied, None, headline)
+    };
+    let mut reasons = vec![format!("{} against {}", first.target, seen.join(", "))];
+    reasons.extend(match belief(rounds) {
+        Belief::Firm => None,
+        Belief::FirstLook => Some(format!(
+            "{rounds} rounds are a first look: below {ROUNDS_FIRM} an interval is narrower than it should be"
+        )),
+        Belief::None => Some("one round has no interval: it says nothing about chance".to_owned()),
+    });
+    Verdict {
+        leader,
+        belief: belief(rounds),
+        reasons,
+        ..empty(case, kind, headline)
+    }
+}
+
+fn lead(ratio: f64, second: &str) -> String {
+    if ratio < 2.0 {
+        format!("{} requests/s than {second}", percent(ratio))
+    } else {
+        format!("{} × the requests/s of {second}", factor(ratio))
+    }
+}
+
+fn against(name: &str, ratio: &Estimate) -> String {
+    match factor_interval(ratio) {
+        Some(interval) => format!("{name} {} × ({interval})", factor(ratio.median)),
+        None => format!("{name} {} ×", factor(ratio.median)),
+    }
+}
+
+fn belief(rounds: u32) -> Belief {
+    match rounds {
+        0 | 1 => Belief::None,
+        n if n < ROUNDS_FIRM => Belief::FirstLook,
+        _ => Belief::Firm,
+    }
+}
+
+/// What else a reader must know of the frameworks of this case.
+fn reservations(field: &[&Row], rounds_planned: u32) -> Vec<String> {
+    let mut reasons = Vec::new();
+    for row in field {
+        let name = &row.target;
+        if reached(row) == f64::NEG_INFINITY {
+            let why = row
+                .problems
+                .first()
+                .cloned()
+                .unwrap_or_else(|| "nothing was measured".to_owned());
+            reasons.push(format!("{name} has no figure: {why}"));
+            continue;
+        }
+        if row.rounds < rounds_planned {
+            reasons.push(format!("{name} has {} of {rounds_planned} rounds", row.rounds));
+        }
+        if let (Some(rounds), false) = (row.void_rounds.get(DECIDES), row.void.contains_key(DECIDES)) {
+            reasons.push(format!("{rounds} of {} rounds of {name} are void", row.rounds));
+        }
+        if row.metrics.get("errors").is_some_and(|errors| errors.high > 0.0) {
+            reasons.push(format!("{name} gave wrong or missing answers in some rounds"));
+        }
+        if let Some(share) = row.metrics.get("server_cpu_share").filter(|share| share.median < 0.8) {
+            reasons.push(format!(
+                "{name} used only {:.0} % of its CPUs, so something else was its limit",
+                share.median * 100.0
+            ));
+        }
+    }
+    reasons
+}
+
+/// Who leads how many cases, in a sentence.
+pub(crate) fn overall(verdicts: &[Verdict]) -> String {
+    let mut leaders: Vec<(&str, usize)> = Vec::new();
+    for leader in verdicts.iter().filter_map(|verdict| verdict.leader.as_deref()) {
+        match leaders.iter_mut().find(|(name, _)| *name == leader) {
+            Some((_, cases)) => *cases += 1,
+            None => leaders.push((leader, 1)),
+        }
+    }
+    leaders.sort_by_key(|(_, cases)| std::cmp::Reverse(*cases));
+    let of = |kinds: &[Kind]| verdicts.iter().filter(|verdict| kinds.contains(&verdict.kind)).count();
+    let mut parts: Vec<String> = leaders
+        .iter()
+        .map(|(name, cases)| format!("{name} leads {cases} of {} cases", verdicts.len()))
+        .collect();
+    for (count, words) in [
+        (of(&[Kind::Tied]), "too close to tell apart"),
+        (of(&[Kind::Unknown, Kind::Alone]), "without an answer"),
+        (of(&[Kind::Nothing]), "without a figure"),
+    ] {
+        if count > 0 {
+            parts.push(format!("{count} {words}"));
+        }
+    }
+    if parts.is_empty() {
+        "Nothing was measured.".to_owned()
+    } else {
+        format!("{}.", parts.join("; "))
+    }
+}
+
+/// `a`, `a and b`, `a, b and c`.
+pub(crate) fn list(names: &[&str]) -> String {
+    match names {
+        [] => String::new(),
+        [one] => (*one).to_owned(),
+        [front @ .., last] => format!("{} and {last}", front.join(", ")),
+    }
+}
