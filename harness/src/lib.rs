@@ -16,6 +16,7 @@ pub mod placement;
 pub mod process;
 mod procfs;
 pub mod record;
+pub mod run;
 pub mod stats;
 pub mod suite;
 pub mod summary;

@@ -4,17 +4,14 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-mod check;
-mod doctor;
-mod report;
-mod test;
+mod bench;
 
 /// Measure Armature, axum and actix on equal terms, and keep the project in order.
 #[derive(Debug, Parser)]
 #[command(
     name = "cargo xtask",
     bin_name = "cargo xtask",
-    after_help = "Examples:\n  cargo xtask bench --quick        a first result, about a minute after the build\n  cargo xtask test --fast          the quick tests\n  cargo xtask doctor               is this machine fit to measure?"
+    after_help = "Examples:\n  cargo xtask bench --quick        a first result, about a minute after the build"
 )]
 struct Arguments {
     #[command(subcommand)]
@@ -23,18 +20,12 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Check(check::Check),
-    Doctor(doctor::Doctor),
-    Report(report::Report),
-    Test(test::Test),
+    Bench(bench::Bench),
 }
 
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
-        Command::Check(command) => command.run(),
-        Command::Doctor(command) => command.run(),
-        Command::Report(command) => command.run(),
-        Command::Test(command) => command.run(),
+        Command::Bench(command) => command.run(),
     };
     match outcome {
         Ok(code) => code,

@@ -176,11 +176,7 @@ impl Database {
             Either::Postgres(pool) => {
                 let (ids, numbers): (Vec<_>, Vec<_>) =
                     worlds.iter().map(|world| (world.id, world.random_number)).unzip();
-                sqlx::query(UPDATE_POSTGRES)
-                    .bind(ids)
-                    .bind(numbers)
-                    .execute(pool)
-                    .await?;
+                sqlx::query(UPDATE_POSTGRES).bind(ids).bind(numbers).execute(pool).await?;
             }
         }
         Ok(worlds)
@@ -196,10 +192,7 @@ impl Database {
             Either::Postgres(pool) => sqlx::query_as(SELECT_FORTUNES).fetch_all(pool).await?,
         };
         let mut fortunes: Vec<_> = rows.into_iter().map(|(id, message)| Fortune { id, message }).collect();
-        fortunes.push(Fortune {
-            id: 0,
-            message: "Additional fortune added at request time.".to_owned(),
-        });
+        fortunes.push(Fortune { id: 0, message: "Additional fortune added at request time.".to_owned() });
         fortunes.sort_unstable_by(|one, other| one.message.cmp(&other.message));
         Ok(fortunes)
     }
@@ -207,9 +200,13 @@ impl Database {
     /// `rows` rows of `world` chosen at random from the worker's copy, which was read when it connected.
     #[must_use]
     pub fn cached(&self, rows: usize) -> Vec<World> {
-        (0..rows)
-            .map(|_| self.0.cached[fastrand::usize(..self.0.cached.len())])
-            .collect()
+        (0..rows).map(|_| self.0.cached[fastrand::usize(..self.0.cached.len())]).collect()
+    }
+
+    /// The whole of `world` in the order of its ids, as it stood when the worker connected.
+    #[must_use]
+    pub fn cached_table(&self) -> &[World] {
+        &self.0.cached
     }
 
     /// Ends the connections once the queries in flight have ended.
@@ -227,20 +224,14 @@ impl Database {
             Either::Sqlite(pool) => {
                 let mut connection = pool.acquire().await?;
                 for id in ids {
-                    let row: (i32, i32) = sqlx::query_as(SELECT_WORLD)
-                        .bind(id)
-                        .fetch_one(&mut *connection)
-                        .await?;
+                    let row: (i32, i32) = sqlx::query_as(SELECT_WORLD).bind(id).fetch_one(&mut *connection).await?;
                     worlds.push(row.into());
                 }
             }
             Either::Postgres(pool) => {
                 let mut connection = pool.acquire().await?;
                 for id in ids {
-                    let row: (i32, i32) = sqlx::query_as(SELECT_WORLD)
-                        .bind(id)
-                        .fetch_one(&mut *connection)
-                        .await?;
+                    let row: (i32, i32) = sqlx::query_as(SELECT_WORLD).bind(id).fetch_one(&mut *connection).await?;
                     worlds.push(row.into());
                 }
             }

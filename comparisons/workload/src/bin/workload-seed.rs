@@ -1,37 +1,50 @@
-//! `workload-seed --database URL` makes and fills the tables of the contract; the lab runs it before it measures.
+//! `workload-seed --database URL` makes and fills the tables of the contract; the lab runs it before it measures, and
+//! with `--dump` to read the World table behind a server's back.
 //!
-//! Leaves the work to `workload::database::seed`.
+//! Leaves the work to `workload::database`.
 
 use std::process::ExitCode;
 
+use tokio::runtime::Builder;
+use workload::database::{self, Database};
+
 const HELP: &str = "Makes and fills the tables that the servers under test read.\n\n\
-     Usage: workload-seed --database URL\n\n  \
-     --database URL  sqlite:FILE (created if need be) or postgres://…\n\n\
+     Usage: workload-seed [--dump] --database URL\n\n  \
+     --database URL  sqlite:FILE (created if need be) or postgres://…\n  \
+     --dump          change nothing; print id and random number of each row of World\n\n\
      Example:\n  workload-seed --database sqlite:target/world.db";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let url = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+    let (dump, url) = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["--help" | "-h"] => {
             println!("{HELP}");
             return ExitCode::SUCCESS;
         }
-        ["--database", url] => url,
+        ["--database", url] => (false, url),
+        ["--dump", "--database", url] | ["--database", url, "--dump"] => (true, url),
         _ => {
             eprintln!("workload-seed: expected --database URL; try workload-seed --help");
             return ExitCode::from(2);
         }
     };
-    let seeded = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(workload::database::Error::Io)
-        .and_then(|runtime| runtime.block_on(workload::database::seed(url)));
-    match seeded {
+    let outcome = Builder::new_current_thread().enable_all().build().map_err(database::Error::Io).and_then(|runtime| {
+        runtime.block_on(async { if dump { print_worlds(url).await } else { database::seed(url).await } })
+    });
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("workload-seed: cannot seed {url}: {error}");
+            eprintln!("workload-seed: {url}: {error}");
             ExitCode::FAILURE
         }
     }
+}
+
+async fn print_worlds(url: &str) -> Result<(), database::Error> {
+    let database = Database::connect(url, 1).await?;
+    for world in database.cached_table() {
+        println!("{} {}", world.id, world.random_number);
+    }
+    database.close().await;
+    Ok(())
 }

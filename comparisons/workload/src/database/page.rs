@@ -30,10 +30,7 @@ mod tests {
             (r#"a "b" & 'c'"#, "<td>a &#34;b&#34; &#38; &#39;c&#39;</td>"),
             ("フレームワーク", "<td>フレームワーク</td>"),
         ] {
-            let fortune = Fortune {
-                id: 7,
-                message: message.to_owned(),
-            };
+            let fortune = Fortune { id: 7, message: message.to_owned() };
             let page = render(&[fortune]).unwrap();
             assert!(page.contains(&format!("<tr><td>7</td>{expected}</tr>")), "{page}");
         }
@@ -41,10 +38,7 @@ mod tests {
 
     #[test]
     fn the_page_is_the_one_of_the_contract() {
-        let fortune = Fortune {
-            id: 1,
-            message: "one".to_owned(),
-        };
+        let fortune = Fortune { id: 1, message: "one".to_owned() };
         let expected = "<!DOCTYPE html>\n<html>\n<head><title>Fortunes</title></head>\n<body>\n<table>\n\
              <tr><th>id</th><th>message</th></tr>\n<tr><td>1</td><td>one</td></tr>\n</table>\n</body>\n</html>";
         assert_eq!(render(&[fortune]).unwrap(), expected);

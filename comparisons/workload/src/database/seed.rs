@@ -48,11 +48,7 @@ pub async fn seed(url: &str) -> Result<(), Error> {
         sqlx::raw_sql(TABLES).execute(&mut *transaction).await?;
         sqlx::query(WORLDS_SQLITE).execute(&mut *transaction).await?;
         for (id, message) in (1..).zip(FORTUNES) {
-            sqlx::query(FORTUNE)
-                .bind(id)
-                .bind(message)
-                .execute(&mut *transaction)
-                .await?;
+            sqlx::query(FORTUNE).bind(id).bind(message).execute(&mut *transaction).await?;
         }
         transaction.commit().await?;
         connection.close().await
@@ -63,11 +59,7 @@ pub async fn seed(url: &str) -> Result<(), Error> {
         sqlx::raw_sql(TABLES).execute(&mut *transaction).await?;
         sqlx::query(WORLDS_POSTGRES).execute(&mut *transaction).await?;
         for (id, message) in (1..).zip(FORTUNES) {
-            sqlx::query(FORTUNE)
-                .bind(id)
-                .bind(message)
-                .execute(&mut *transaction)
-                .await?;
+            sqlx::query(FORTUNE).bind(id).bind(message).execute(&mut *transaction).await?;
         }
         transaction.commit().await?;
         // Without statistics the planner would guess at the join of the updates test until autovacuum has come by.

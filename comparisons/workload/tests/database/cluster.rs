@@ -36,32 +36,18 @@ impl Cluster {
     }
 
     pub(crate) fn url(&self) -> String {
-        format!(
-            "postgres://armature@localhost/postgres?host={}",
-            self.folder.path().display()
-        )
+        format!("postgres://armature@localhost/postgres?host={}", self.folder.path().display())
     }
 
     fn start(binaries: &Path) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path().join("data");
         let initialised = command(&binaries.join("initdb"), folder.path())
-            .args([
-                "--auth=trust",
-                "--username=armature",
-                "--no-sync",
-                "--encoding=UTF8",
-                "--locale=C",
-                "--pgdata",
-            ])
+            .args(["--auth=trust", "--username=armature", "--no-sync", "--encoding=UTF8", "--locale=C", "--pgdata"])
             .arg(&data)
             .output()
             .unwrap();
-        assert!(
-            initialised.status.success(),
-            "{}",
-            String::from_utf8_lossy(&initialised.stderr)
-        );
+        assert!(initialised.status.success(), "{}", String::from_utf8_lossy(&initialised.stderr));
         let log = folder.path().join("log");
         let server = command(&binaries.join("postgres"), folder.path())
             .args(["-c", "listen_addresses=", "-c", "fsync=off", "-c"])
@@ -107,9 +93,7 @@ fn command(program: &Path, folder: &Path) -> Command {
     let mut command = Command::new(program);
     command.current_dir(folder);
     if Uid::effective().is_root() {
-        let user = ["postgres", "nobody"]
-            .iter()
-            .find_map(|name| User::from_name(name).unwrap());
+        let user = ["postgres", "nobody"].iter().find_map(|name| User::from_name(name).unwrap());
         let user = user.expect("a user to run PostgreSQL as");
         chown(folder, Some(user.uid.as_raw()), Some(user.gid.as_raw())).unwrap();
         command.uid(user.uid.as_raw()).gid(user.gid.as_raw());
@@ -118,14 +102,9 @@ fn command(program: &Path, folder: &Path) -> Command {
 }
 
 fn binaries() -> Option<PathBuf> {
-    let complete = |folder: &PathBuf| {
-        ["initdb", "postgres", "pg_isready"]
-            .iter()
-            .all(|name| folder.join(name).is_file())
-    };
+    let complete =
+        |folder: &PathBuf| ["initdb", "postgres", "pg_isready"].iter().all(|name| folder.join(name).is_file());
     let path = env::var_os("PATH").unwrap_or_default();
     let installed = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
-    env::split_paths(&path)
-        .chain(installed.map(|version| version.path().join("bin")))
-        .find(complete)
+    env::split_paths(&path).chain(installed.map(|version| version.path().join("bin"))).find(complete)
 }

@@ -18,10 +18,7 @@ fn runtime() -> Runtime {
 fn check(url: &str) {
     runtime().block_on(async {
         let error = Database::connect(url, 1).await.expect_err("nothing is seeded yet");
-        assert!(
-            error.to_string().contains("world") || matches!(error, Error::Database(_)),
-            "{error}"
-        );
+        assert!(error.to_string().contains("world") || matches!(error, Error::Database(_)), "{error}");
         seed(url).await.unwrap();
         let database = Database::connect(url, 2).await.unwrap();
         reads(&database).await;
@@ -46,13 +43,7 @@ async fn reads(database: &Database) {
         }
     }
     // 500 draws out of 10,000 numbers leave far more than 100 different ones unless the numbers are not random.
-    let seen: BTreeSet<_> = database
-        .worlds(500)
-        .await
-        .unwrap()
-        .iter()
-        .map(|world| world.random_number)
-        .collect();
+    let seen: BTreeSet<_> = database.worlds(500).await.unwrap().iter().map(|world| world.random_number).collect();
     assert!(seen.len() > 100, "{} different numbers", seen.len());
 }
 
@@ -61,10 +52,7 @@ async fn updates_persist(database: &Database, url: &str) {
         let updated = database.update(rows).await.unwrap();
         assert_eq!(updated.len(), rows);
         assert!(updated.iter().all(|world| in_range(*world)), "{updated:?}");
-        assert!(
-            updated.is_sorted_by(|one, next| one.id < next.id),
-            "each row once: {updated:?}"
-        );
+        assert!(updated.is_sorted_by(|one, next| one.id < next.id), "each row once: {updated:?}");
         for world in &updated {
             assert_eq!(database.world(world.id).await.unwrap(), *world);
         }
@@ -79,10 +67,7 @@ async fn updates_persist(database: &Database, url: &str) {
 async fn fortunes(database: &Database) {
     let fortunes = database.fortunes().await.unwrap();
     assert_eq!(fortunes.len(), 13);
-    assert!(
-        fortunes.is_sorted_by(|one, next| one.message < next.message),
-        "{fortunes:?}"
-    );
+    assert!(fortunes.is_sorted_by(|one, next| one.message < next.message), "{fortunes:?}");
     let page = render(&fortunes).unwrap();
     for row in [
         "<tr><td>0</td><td>Additional fortune added at request time.</td></tr>",

@@ -1,0 +1,315 @@
+//! `cargo xtask bench`: from a command line to a plan, from a plan to a report.
+//!
+//! What is built is `bench/prepare.rs`'s, what is drawn meanwhile `bench/progress.rs`'s; measuring is the suite's and
+//! `harness::run`'s.
+
+use std::{
+    fs,
+    io::IsTerminal,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::SystemTime,
+};
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, builder::PossibleValuesParser};
+use harness::{
+    build,
+    host::Host,
+    layout, placement,
+    record::{Record, SCHEMA, Status},
+    run::{self, Ended},
+};
+use probe::suite::{Database, Depth, Plan};
+use reports::{Report, Style};
+
+mod prepare;
+mod progress;
+
+use prepare::Prepared;
+use progress::Progress;
+
+/// Exit code after a failure that leaves a figure missing.
+const BROKEN: u8 = 3;
+
+/// Exit code after Ctrl-C, as shells give it.
+const INTERRUPTED: u8 = 130;
+
+/// Build the servers, measure them side by side and write a report.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  cargo xtask bench --quick                              a first result, about a minute after the build
+  cargo xtask bench                                      what a comparison rests on, under 15 minutes on 2 CPUs
+  cargo xtask bench --target axum --target armature --case json --rounds 10
+  cargo xtask bench --database postgres --case fortunes  against a private PostgreSQL cluster
+  cargo xtask bench --connections 16,64,256 --full
+  cargo xtask bench --quick --json > summary.json        for programs; progress stays on standard error
+  cargo xtask bench --list                               the cases and targets there are
+
+Exit codes: 0 all measured; 2 wrong command line; 3 something could not be measured (the rest is reported);
+130 interrupted (what was measured is kept and marked as partial).")]
+pub(crate) struct Bench {
+    /// The suite to run.
+    #[arg(long, default_value = "techempower")]
+    suite: String,
+    /// A first result: the seven tests at one level, short windows, 3 rounds.
+    #[arg(long, conflicts_with = "full")]
+    quick: bool,
+    /// Everything: all levels, concurrency levels 16, 64 and 256, latency at 25, 50 and 75 % of saturation, 9 rounds.
+    #[arg(long)]
+    full: bool,
+    /// Measure only this target (repeatable); see --list.
+    #[arg(long = "target", value_name = "NAME")]
+    targets: Vec<String>,
+    /// Measure only this test or case (repeatable); see --list.
+    #[arg(long = "case", value_name = "NAME")]
+    cases: Vec<String>,
+    /// Rounds; each launches every target anew [quick 3, default 5, full 9].
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    rounds: Option<u32>,
+    /// Seconds of each closed-loop window; the open-loop window is five sevenths of it [quick 0.3, default 0.7, full 3].
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    duration: Option<f64>,
+    /// Concurrency levels, separated by commas [64].
+    #[arg(long, value_name = "N,…", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..=16384))]
+    connections: Vec<u32>,
+    /// sqlite, postgres (a private cluster from installed binaries), or a postgres:// URL.
+    #[arg(long, default_value = "sqlite", value_parser = database)]
+    database: Database,
+    /// The run's folder [target/lab/runs/ID].
+    #[arg(long, value_name = "FOLDER")]
+    out: Option<PathBuf>,
+    /// Print the summary as JSON on standard output instead of tables.
+    #[arg(long)]
+    json: bool,
+    /// The profile that the servers are built with.
+    #[arg(long, default_value = "lto-fat", value_parser = PossibleValuesParser::new(build::PROFILES))]
+    profile: String,
+    /// The file that lists the targets [lab.toml in the workspace's root].
+    #[arg(long, value_name = "FILE")]
+    lab: Option<PathBuf>,
+    /// Seed of the order of targets.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Show the cases and targets, and measure nothing.
+    #[arg(long)]
+    list: bool,
+}
+
+/// How long and how often, by kind of run. Two CPUs measure the quick kind in about a minute and a half and the default
+/// kind in under a quarter of an hour.
+struct Effort {
+    depth: Depth,
+    rounds: u32,
+    warmup_s: f64,
+    duration_s: f64,
+    connections: &'static [u32],
+    open_shares: &'static [f64],
+}
+
+const QUICK: Effort =
+    Effort { depth: Depth::Quick, rounds: 3, warmup_s: 0.1, duration_s: 0.3, connections: &[64], open_shares: &[0.5] };
+
+const DEFAULT: Effort = Effort { depth: Depth::Default, rounds: 5, warmup_s: 0.2, duration_s: 0.7, ..QUICK };
+
+const FULL: Effort = Effort {
+    depth: Depth::Full,
+    rounds: 9,
+    warmup_s: 1.0,
+    duration_s: 3.0,
+    connections: &[16, 64, 256],
+    open_shares: &[0.5, 0.25, 0.75],
+};
+
+impl Bench {
+    pub(crate) fn run(self) -> Result<ExitCode> {
+        let interrupted = watch_for_interrupts()?;
+        let host = Host::read();
+        let private_database = self.database == Database::PrivatePostgres;
+        if private_database && !self.list && harness::database::postgres_binaries().is_none() {
+            bail!("no PostgreSQL server binaries in PATH or /usr/lib/postgresql; {}", harness::database::POSTGRES_CURE);
+        }
+        let lab = match &self.lab {
+            Some(lab) => lab.clone(),
+            None => layout::workspace_root()?.join("lab.toml"),
+        };
+        let entries = harness::target::entries(&lab)?;
+        let chosen = harness::target::choose(&entries, &self.targets)?;
+        let suite = prepare::suite(&self.suite)?;
+        if self.list {
+            return prepare::print_list(&suite, &entries);
+        }
+        prepare::check_cases(&suite, &self.cases)?;
+        let placement = placement::split(&host.cpus, private_database)?;
+        let started = SystemTime::now();
+        let id = run::new_id(&self.suite, started);
+        let folder = self.out.clone().map_or_else(|| Ok(layout::runs_folder()?.join(&id)), Ok::<_, anyhow::Error>)?;
+        make_folder(&folder)?;
+        let prepared = match prepare::build(&chosen, &self.profile, &host) {
+            Ok(prepared) => prepared,
+            // A Ctrl-C during the build reaches cargo too, which fails then.
+            Err(_) if interrupted.load(Ordering::Relaxed) => return Ok(ExitCode::from(INTERRUPTED)),
+            Err(error) => return Err(error),
+        };
+        let scratch = scratch_folder(&folder, private_database)?;
+        let plan = self.plan(&prepared, scratch.path(), placement);
+        let mut record = self.record(id, started, host, &prepared, plan.clone());
+        let ended = measure(&mut record, &folder, &suite, &plan, &interrupted)?;
+        drop(scratch);
+        self.conclude(&record, &folder, ended)
+    }
+
+    fn effort(&self) -> Effort {
+        match (self.quick, self.full) {
+            (true, _) => QUICK,
+            (_, true) => FULL,
+            _ => DEFAULT,
+        }
+    }
+
+    fn plan(&self, prepared: &Prepared, folder: &Path, placement: probe::suite::Placement) -> Plan {
+        let effort = self.effort();
+        let duration_s = self.duration.unwrap_or(effort.duration_s);
+        Plan {
+            folder: folder.to_path_buf(),
+            targets: prepared.targets.clone(),
+            cases: self.cases.clone(),
+            depth: effort.depth,
+            connections: if self.connections.is_empty() {
+                effort.connections.to_vec()
+            } else {
+                self.connections.clone()
+            },
+            rounds: self.rounds.unwrap_or(effort.rounds),
+            warmup_s: effort.warmup_s.min(duration_s),
+            duration_s,
+            open_duration_s: duration_s * 5.0 / 7.0,
+            open_shares: effort.open_shares.to_vec(),
+            database: self.database.clone(),
+            placement,
+            loadgen: prepared.loadgen.clone(),
+            seeder: prepared.seeder.clone(),
+            seed: self.seed,
+        }
+    }
+
+    fn record(&self, id: String, started: SystemTime, host: Host, prepared: &Prepared, plan: Plan) -> Record {
+        Record {
+            schema: SCHEMA,
+            id,
+            suite: self.suite.clone(),
+            status: Status::Running,
+            started: run::timestamp(started),
+            finished: None,
+            repeat: format!("cargo xtask {}", std::env::args().skip(1).collect::<Vec<_>>().join(" ")),
+            commit: run::commit(),
+            host,
+            profile: self.profile.clone(),
+            plan,
+            artifacts: prepared.artifacts.clone(),
+            cases: Vec::new(),
+            servers: std::collections::BTreeMap::new(),
+            verifications: Vec::new(),
+            samples: Vec::new(),
+            failures: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
+
+    fn conclude(&self, record: &Record, folder: &Path, ended: Ended) -> Result<ExitCode> {
+        if ended == Ended::Interrupted {
+            eprintln!("Interrupted. What was measured is in {}", folder.display());
+            eprintln!("`cargo xtask report {}` renders it, marked as partial.", folder.display());
+            return Ok(ExitCode::from(INTERRUPTED));
+        }
+        let report = Report::new(record);
+        let written = report.write_all(folder);
+        if self.json {
+            println!("{}", report.summary_json()?);
+        } else {
+            println!("{}", report.terminal_tables(Style::of_stdout()));
+        }
+        for path in written? {
+            eprintln!("{}", path.display());
+        }
+        for failure in &record.failures {
+            eprintln!("failed: {}", failure.reason);
+            for line in &failure.stderr_tail {
+                eprintln!("    | {line}");
+            }
+        }
+        let wrong = record.verifications.iter().any(|verification| !verification.problems.is_empty());
+        let whole = ended == Ended::Complete && record.failures.is_empty() && !wrong && !record.samples.is_empty();
+        if let Status::Partial { reason } = &record.status {
+            eprintln!("broken: {reason}");
+        }
+        Ok(if whole { ExitCode::SUCCESS } else { ExitCode::from(BROKEN) })
+    }
+}
+
+fn measure(record: &mut Record, folder: &Path, suite: &Path, plan: &Plan, interrupted: &AtomicBool) -> Result<Ended> {
+    let p = &plan.placement;
+    eprintln!(
+        "Measuring: server on CPU {:?}, load generator on CPU {:?}{}",
+        p.server,
+        p.generator,
+        if p.database.is_empty() { String::new() } else { format!(", database on CPU {:?}", p.database) }
+    );
+    let mut progress = Progress::new(std::io::stderr().is_terminal());
+    let ended = run::run(record, folder, suite, plan, interrupted, |event| progress.on(event));
+    progress.finish();
+    ended
+}
+
+/// Where a run's data lies while it runs; gone afterwards. PostgreSQL runs as another user, who may not be able to
+/// reach the run's folder, so its cluster gets a folder of the system's.
+fn scratch_folder(folder: &Path, private_database: bool) -> Result<tempfile::TempDir> {
+    let mut builder = tempfile::Builder::new();
+    let builder = builder.prefix("armature-lab-");
+    let scratch = if private_database { builder.tempdir() } else { builder.tempdir_in(folder) };
+    let scratch = scratch.context("no scratch folder can be made")?;
+    if private_database {
+        use std::os::unix::fs::PermissionsExt;
+        // The cluster's own folder inside is closed to all but its user.
+        fs::set_permissions(scratch.path(), fs::Permissions::from_mode(0o755))?;
+    }
+    Ok(scratch)
+}
+
+fn make_folder(folder: &Path) -> Result<()> {
+    fs::create_dir_all(folder).and_then(|()| tempfile::tempfile_in(folder).map(drop)).with_context(|| {
+        format!("the run's folder {} cannot be written to; choose another with --out", folder.display())
+    })
+}
+
+/// A flag that Ctrl-C or SIGTERM raises; a second one ends the process at once.
+fn watch_for_interrupts() -> Result<Arc<AtomicBool>> {
+    let flag = Arc::new(AtomicBool::new(false));
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        signal_hook::flag::register_conditional_shutdown(signal, INTERRUPTED.into(), Arc::clone(&flag))?;
+        signal_hook::flag::register(signal, Arc::clone(&flag))?;
+    }
+    Ok(flag)
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    match text.trim_end_matches('s').parse::<f64>() {
+        Ok(value) if (0.05..=3600.0).contains(&value) => Ok(value),
+        _ => Err("give seconds from 0.05 to 3600, for example 0.5".to_owned()),
+    }
+}
+
+fn database(text: &str) -> Result<Database, String> {
+    match text {
+        "sqlite" => Ok(Database::Sqlite),
+        "postgres" => Ok(Database::PrivatePostgres),
+        url if url.starts_with("postgres://") || url.starts_with("postgresql://") => {
+            Ok(Database::PostgresUrl { url: url.to_owned() })
+        }
+        _ => Err("give sqlite, postgres, or postgres://USER:PASSWORD@HOST:PORT/DATABASE".to_owned()),
+    }
+}
