@@ -1,0 +1,228 @@
+//! `cargo xtask test`: every test of the workspace, with the programs that they start built first.
+//!
+//! Owns what is built before, which optional tools are looked for, which tests `--fast` leaves out, and the sum at the
+//! end. The running is cargo's: its output passes through unchanged.
+
+use std::{
+    env,
+    io::{BufRead, BufReader, Write, stdout},
+    os::unix::process::{CommandExt, ExitStatusExt},
+    process::{Child, Command, ExitCode, Stdio},
+    thread,
+    time::Instant,
+};
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use harness::{build, database, layout};
+use nix::{
+    sys::signal::{Signal, killpg},
+    unistd::Pid,
+};
+use signal_hook::{
+    consts::{SIGINT, SIGTERM},
+    iterator::Signals,
+};
+
+use crate::check::packages::{Package, Packages};
+
+/// Run every test of the workspace.
+#[derive(Debug, Args)]
+#[command(after_help = "With CI=true a missing tool is a failure, before anything runs.\n\n\
+                  Examples:\n  cargo xtask test\n  cargo xtask test --fast\n  cargo xtask test -- chunked             only tests with this in their name\n  \
+                  cargo xtask test -- -- --nocapture      what tests print is shown")]
+pub(crate) struct Test {
+    /// Leave out documentation tests and the integration tests that take longest
+    #[arg(long)]
+    fast: bool,
+    /// Handed to `cargo test`
+    #[arg(last = true, value_name = "ARGUMENTS")]
+    arguments: Vec<String>,
+}
+
+/// A tool without which some tests skip what they test.
+struct Tool {
+    name: &'static str,
+    is_there: fn() -> bool,
+    skipped: &'static str,
+    cure: &'static str,
+}
+
+const TOOLS: &[Tool] = &[Tool {
+    name: "PostgreSQL",
+    is_there: || database::postgres_binaries().is_some(),
+    skipped: "every test against a PostgreSQL cluster",
+    cure: "sudo apt-get install -y postgresql",
+}];
+
+/// Integration tests that `--fast` leaves out, by package and name.
+const SLOW: &[(&str, &str)] = &[];
+
+impl Test {
+    pub(crate) fn run(self) -> Result<ExitCode> {
+        let missing: Vec<&Tool> = TOOLS.iter().filter(|tool| !(tool.is_there)()).collect();
+        for tool in &missing {
+            eprintln!("without {}: skipped is {}; to have it: {}", tool.name, tool.skipped, tool.cure);
+        }
+        if !missing.is_empty() && env::var("CI").is_ok_and(|value| value == "true") {
+            eprintln!("error: with CI=true every tool must be there; nothing was run");
+            return Ok(ExitCode::from(1));
+        }
+        let begin = Instant::now();
+        let packages = Packages::of_workspace(&layout::workspace_root()?)?;
+        build_programs(&packages.list)?;
+        let selection = if self.fast { quick(&packages.list, SLOW)? } else { Vec::new() };
+        let (sum, passed) = run_cargo(&selection, &self.arguments)?;
+        println!("\n{} runner(s) and the builds took {:.1} s", sum.runners, begin.elapsed().as_secs_f64());
+        println!("{sum}");
+        Ok(ExitCode::from(u8::from(!passed)))
+    }
+}
+
+/// Builds every program but this one, each alone, as `bench` does: tests start them, and alone is how they are used.
+fn build_programs(packages: &[Package]) -> Result<()> {
+    for package in packages.iter().filter(|package| package.name != env!("CARGO_PKG_NAME")) {
+        for program in &package.programs {
+            eprintln!("building {}, which tests start", program.name);
+            let features: Vec<&str> = program.features.iter().map(String::as_str).collect();
+            build::Request { package: &package.name, binary: &program.name, profile: "light", features: &features }
+                .build()?;
+        }
+    }
+    Ok(())
+}
+
+/// Arguments that select unit tests and all integration tests but the slow ones.
+fn quick(packages: &[Package], slow: &[(&str, &str)]) -> Result<Vec<String>> {
+    let known = |package: &str, test: &str| {
+        packages.iter().any(|it| it.name == package && it.tests.iter().any(|target| target.name == test))
+    };
+    if let Some((package, test)) = slow.iter().find(|(package, test)| !known(package, test)) {
+        bail!("the list of slow tests in xtask/src/test.rs names {test} of {package}, which is gone; remove it");
+    }
+    let mut arguments = vec!["--lib".to_owned(), "--bins".to_owned()];
+    for package in packages {
+        for test in &package.tests {
+            if !slow.contains(&(package.name.as_str(), test.name.as_str())) {
+                arguments.extend(["--test".to_owned(), test.name.clone()]);
+            }
+        }
+    }
+    Ok(arguments)
+}
+
+/// Runs `cargo test`, passes its output through, and adds up what its runners say.
+fn run_cargo(selection: &[String], arguments: &[String]) -> Result<(Sum, bool)> {
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo
+        .current_dir(layout::workspace_root()?)
+        .args(["test", "--workspace", "--profile", "light", "--no-fail-fast"])
+        .args(selection)
+        .args(arguments)
+        // Set for xtask by `cargo run`; build scripts of other packages would see it change.
+        .env_remove("CARGO_MANIFEST_DIR")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        // A group of its own: a signal reaches cargo, the runner and what the runner started together, and once.
+        .process_group(0);
+    let mut child = cargo.spawn().context("cargo cannot be started; is it in PATH?")?;
+    forward_signals(&child)?;
+    let mut sum = Sum::default();
+    let mut output = BufReader::new(child.stdout.take().context("cargo has no output")?);
+    let mut line = Vec::new();
+    while output.read_until(b'\n', &mut line)? > 0 {
+        sum.add(&String::from_utf8_lossy(&line));
+        stdout().write_all(&line)?;
+        stdout().flush()?;
+        line.clear();
+    }
+    let status = child.wait()?;
+    if let Some(signal) = status.signal() {
+        eprintln!("error: cargo test was ended by signal {signal}");
+    }
+    Ok((sum, status.success()))
+}
+
+/// Hands the first Ctrl-C or SIGTERM on to the group; a second one ends it at once.
+fn forward_signals(child: &Child) -> Result<()> {
+    let group = Pid::from_raw(child.id().cast_signed());
+    let mut signals = Signals::new([SIGINT, SIGTERM]).context("signals cannot be caught")?;
+    thread::Builder::new().name("signals".into()).spawn(move || {
+        for (count, signal) in signals.forever().enumerate() {
+            let wanted = if count > 0 { Ok(Signal::SIGKILL) } else { Signal::try_from(signal) };
+            // The group may be gone by now, which is what was wanted.
+            let _ = wanted.and_then(|signal| killpg(group, signal));
+        }
+    })?;
+    Ok(())
+}
+
+/// What all runners said together.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Sum {
+    runners: u64,
+    passed: u64,
+    failed: u64,
+    ignored: u64,
+}
+
+impl Sum {
+    /// Adds a line such as `test result: ok. 9 passed; 0 failed; 1 ignored; …`; leaves others alone.
+    fn add(&mut self, line: &str) {
+        let Some((_, counts)) = line.split_once("test result: ").and_then(|(_, rest)| rest.split_once(". ")) else {
+            return;
+        };
+        self.runners += 1;
+        for count in counts.split(';') {
+            let mut words = count.split_whitespace();
+            let number = words.next().and_then(|word| word.parse().ok()).unwrap_or(0);
+            match words.next() {
+                Some("passed") => self.passed += number,
+                Some("failed") => self.failed += number,
+                Some("ignored") => self.ignored += number,
+                _ => {}
+            }
+        }
+    }
+}
+
+impl std::fmt::Display for Sum {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{} passed, {} failed", self.passed, self.failed)?;
+        if self.ignored > 0 {
+            write!(formatter, ", {} ignored", self.ignored)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::packages::Target;
+
+    #[test]
+    fn runners_are_added_up() {
+        let mut sum = Sum::default();
+        for line in [
+            "running 3 tests\n",
+            "test a ... ok\n",
+            "test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 2 filtered out; finished in 0.01s\n",
+            "test result: FAILED. 1 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out\n",
+        ] {
+            sum.add(line);
+        }
+        assert_eq!((sum.runners, sum.to_string().as_str()), (2, "4 passed, 2 failed, 1 ignored"));
+        assert_eq!(Sum::default().to_string(), "0 passed, 0 failed");
+    }
+
+    #[test]
+    fn the_quick_selection_leaves_out_the_slow_and_notices_the_gone() {
+        let target = |name: &str| Target { name: name.to_owned(), ..Target::default() };
+        let packages =
+            [Package { name: "a".to_owned(), tests: vec![target("wire"), target("soak")], ..Package::default() }];
+        assert_eq!(quick(&packages, &[("a", "soak")]).unwrap(), ["--lib", "--bins", "--test", "wire"]);
+        let gone = quick(&packages, &[("a", "gone")]).unwrap_err().to_string();
+        assert!(gone.contains("gone of a"), "{gone}");
+    }
+}
