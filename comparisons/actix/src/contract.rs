@@ -1,11 +1,13 @@
 //! The routes of the contract as actix-web handlers. Leaves the server to `main.rs`.
 
-use std::future::{Ready, ready};
+use std::{
+    fmt,
+    future::{Ready, ready},
+};
 
 use actix_web::{
     FromRequest, HttpRequest, HttpResponse, Responder, ResponseError,
     dev::Payload,
-    error::InternalError,
     http::{StatusCode, header::HeaderValue},
     web::{self, Bytes, Data, Json, Path, Query, ServiceConfig},
 };
@@ -99,32 +101,43 @@ struct Count {
 struct Connected(Database);
 
 impl FromRequest for Connected {
-    type Error = InternalError<&'static str>;
-    type Future = Ready<Result<Self, Self::Error>>;
+    type Error = Failure;
+    type Future = Ready<Result<Self, Failure>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let database = request
-            .app_data::<Data<Option<Database>>>()
-            .and_then(|data| data.as_ref().clone());
-        let missing = InternalError::new("started without --database", StatusCode::SERVICE_UNAVAILABLE);
-        ready(database.map(Self).ok_or(missing))
+        let database = request.app_data::<Data<Option<Database>>>().and_then(|data| data.as_ref().clone());
+        ready(database.map(Self).ok_or_else(|| Failure {
+            status: StatusCode::SERVICE_UNAVAILABLE,
+            reason: "started without --database".to_owned(),
+        }))
     }
 }
 
-/// Anything that went wrong in a handler, answered with 500 and the reason.
+/// Whatever keeps a handler from answering, and the status that says so.
 #[derive(Debug)]
-struct Failure(String);
+struct Failure {
+    status: StatusCode,
+    reason: String,
+}
 
 impl<E: std::error::Error> From<E> for Failure {
     fn from(error: E) -> Self {
-        Self(error.to_string())
+        Self { status: StatusCode::INTERNAL_SERVER_ERROR, reason: error.to_string() }
     }
 }
 
-impl std::fmt::Display for Failure {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str(&self.0)
+impl fmt::Display for Failure {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.reason)
     }
 }
 
-impl ResponseError for Failure {}
+impl ResponseError for Failure {
+    fn status_code(&self) -> StatusCode {
+        self.status
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        HttpResponse::build(self.status).content_type(TEXT).body(self.reason.clone())
+    }
+}

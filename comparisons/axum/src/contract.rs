@@ -93,10 +93,7 @@ impl FromRequestParts<Option<Database>> for Connected {
     type Rejection = Refusal;
 
     async fn from_request_parts(_: &mut Parts, database: &Option<Database>) -> Result<Self, Refusal> {
-        database
-            .clone()
-            .map(Self)
-            .ok_or((StatusCode::SERVICE_UNAVAILABLE, TEXT, "started without --database"))
+        database.clone().map(Self).ok_or((StatusCode::SERVICE_UNAVAILABLE, TEXT, "started without --database"))
     }
 }
 

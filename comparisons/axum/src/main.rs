@@ -11,16 +11,9 @@ use probe::{Options, options::Switch};
 /// Whose locked versions the ready line names.
 const PACKAGES: &[&str] = &["axum", "hyper", "hyper-util", "tokio", "serde_json", "sqlx"];
 
-const SWITCHES: &[Switch] = &[Switch {
-    name: "stock",
-    help: "plain axum::serve on one multi-thread runtime",
-}];
+const SWITCHES: &[Switch] = &[Switch { name: "stock", help: "plain axum::serve on one multi-thread runtime" }];
 
 fn main() -> anyhow::Result<()> {
     let options = Options::from_env("target-axum", SWITCHES);
-    if options.has("stock") {
-        stock::serve(&options)
-    } else {
-        workers::serve(&options)
-    }
+    if options.has("stock") { stock::serve(&options) } else { workers::serve(&options) }
 }

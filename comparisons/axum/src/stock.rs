@@ -18,11 +18,7 @@ use crate::{PACKAGES, contract};
 
 /// Serves until the lab or a signal asks for the end; returns when the last connection is done.
 pub(crate) fn serve(options: &Options) -> anyhow::Result<()> {
-    runtime::Builder::new_multi_thread()
-        .worker_threads(options.workers)
-        .enable_all()
-        .build()?
-        .block_on(run(options))
+    runtime::Builder::new_multi_thread().worker_threads(options.workers).enable_all().build()?.block_on(run(options))
 }
 
 async fn run(options: &Options) -> anyhow::Result<()> {

@@ -57,12 +57,7 @@ impl Connection {
     pub(crate) fn new(stream: TcpStream) -> io::Result<Self> {
         stream.set_nonblocking(true)?;
         stream.set_nodelay(true)?;
-        Ok(Self {
-            stream,
-            interest: Interest::Read,
-            partial: Vec::new(),
-            unsent: Vec::new(),
-        })
+        Ok(Self { stream, interest: Interest::Read, partial: Vec::new(), unsent: Vec::new() })
     }
 
     /// One turn: goes on writing what is left over, or reads once and answers every complete head in one write.

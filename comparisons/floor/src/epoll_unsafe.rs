@@ -41,10 +41,7 @@ pub(crate) struct Events {
 
 impl Events {
     pub(crate) fn new() -> Self {
-        Self {
-            room: Box::new([libc::epoll_event { events: 0, u64: 0 }; EVENTS_MAX]),
-            count: 0,
-        }
+        Self { room: Box::new([libc::epoll_event { events: 0, u64: 0 }; EVENTS_MAX]), count: 0 }
     }
 
     /// The descriptors that something happened to, each once.
@@ -78,22 +75,14 @@ impl Epoll {
         events.count = 0;
         // SAFETY: the pointer and the length describe `events.room`, which is borrowed for the whole call.
         let count = check(unsafe {
-            libc::epoll_wait(
-                self.0.as_raw_fd(),
-                events.room.as_mut_ptr(),
-                EVENTS_MAX as libc::c_int,
-                -1,
-            )
+            libc::epoll_wait(self.0.as_raw_fd(), events.room.as_mut_ptr(), EVENTS_MAX as libc::c_int, -1)
         })?;
         events.count = usize::try_from(count).unwrap_or(0);
         Ok(())
     }
 
     fn control(&self, operation: libc::c_int, descriptor: RawFd, interest: Interest) -> io::Result<()> {
-        let mut event = libc::epoll_event {
-            events: interest.bits(),
-            u64: descriptor as u64,
-        };
+        let mut event = libc::epoll_event { events: interest.bits(), u64: descriptor as u64 };
         // SAFETY: `event` outlives the call, which copies it. A descriptor that is not open is refused with EBADF.
         check(unsafe { libc::epoll_ctl(self.0.as_raw_fd(), operation, descriptor, &raw mut event) })?;
         Ok(())

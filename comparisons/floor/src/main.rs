@@ -23,11 +23,7 @@ fn main() -> anyhow::Result<()> {
     for listener in listeners {
         let (waker, stop) = UnixStream::pair()?;
         let mut worker = worker::Worker::new(listener, stop)?;
-        workers.push(
-            thread::Builder::new()
-                .name("worker".into())
-                .spawn(move || worker.run())?,
-        );
+        workers.push(thread::Builder::new().name("worker".into()).spawn(move || worker.run())?);
         wakers.push(waker);
     }
     Control::start(&options, "floor", address, &["libc"], move || {

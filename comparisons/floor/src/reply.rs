@@ -50,11 +50,9 @@ impl Replies {
         let Some(target) = head.strip_prefix(b"GET ") else {
             return &self.not_found;
         };
-        for (path, reply) in [
-            (&b"/plaintext "[..], &self.plaintext),
-            (b"/json ", &self.json),
-            (b"/health ", &self.health),
-        ] {
+        for (path, reply) in
+            [(&b"/plaintext "[..], &self.plaintext), (b"/json ", &self.json), (b"/health ", &self.health)]
+        {
             if target.starts_with(path) {
                 return reply;
             }

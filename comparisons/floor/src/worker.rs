@@ -35,13 +35,7 @@ impl Worker {
         let epoll = Epoll::new()?;
         epoll.add(&listener, Interest::Read)?;
         epoll.add(&stop, Interest::Read)?;
-        Ok(Self {
-            epoll,
-            listener,
-            stop,
-            connections: Vec::new(),
-            shared: Shared::new(Replies::at(SystemTime::now())),
-        })
+        Ok(Self { epoll, listener, stop, connections: Vec::new(), shared: Shared::new(Replies::at(SystemTime::now())) })
     }
 
     /// Serves until the end is asked for.

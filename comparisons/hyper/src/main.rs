@@ -39,10 +39,7 @@ fn main() -> anyhow::Result<()> {
     for listener in listeners {
         let (ready, stopping) = (ready.clone(), stopping.clone());
         let worker = move || {
-            runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()?
-                .block_on(work(listener, ready, stopping))
+            runtime::Builder::new_current_thread().enable_all().build()?.block_on(work(listener, ready, stopping))
         };
         workers.push(thread::Builder::new().name("worker".into()).spawn(worker)?);
     }
@@ -92,11 +89,8 @@ async fn work(
 /// Serves one connection; errors are the client's going away, of which there is nobody to tell.
 async fn connection(stream: TcpStream, mut stopping: watch::Receiver<bool>) {
     let _ = stream.set_nodelay(true);
-    let mut serving = pin!(
-        http1::Builder::new()
-            .pipeline_flush(true)
-            .serve_connection(TokioIo::new(stream), service_fn(answer))
-    );
+    let mut serving =
+        pin!(http1::Builder::new().pipeline_flush(true).serve_connection(TokioIo::new(stream), service_fn(answer)));
     select! {
         biased;
         _ = serving.as_mut() => return,
@@ -107,20 +101,16 @@ async fn connection(stream: TcpStream, mut stopping: watch::Receiver<bool>) {
 
 async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
     let (status, media_type, body) = match (request.method(), request.uri().path()) {
-        (&Method::GET, "/plaintext") => (
-            StatusCode::OK,
-            payload::TEXT_PLAIN,
-            Bytes::from_static(payload::PLAINTEXT.as_bytes()),
-        ),
+        (&Method::GET, "/plaintext") => {
+            (StatusCode::OK, payload::TEXT_PLAIN, Bytes::from_static(payload::PLAINTEXT.as_bytes()))
+        }
         (&Method::GET, "/json") => {
             let body = serde_json::to_vec(&Message::hello()).expect("a struct of one string serialises");
             (StatusCode::OK, payload::APPLICATION_JSON, body.into())
         }
-        (&Method::GET, "/health") => (
-            StatusCode::OK,
-            payload::TEXT_PLAIN,
-            Bytes::from_static(payload::HEALTH.as_bytes()),
-        ),
+        (&Method::GET, "/health") => {
+            (StatusCode::OK, payload::TEXT_PLAIN, Bytes::from_static(payload::HEALTH.as_bytes()))
+        }
         _ => (StatusCode::NOT_FOUND, payload::TEXT_PLAIN, Bytes::new()),
     };
     let mut response = Response::new(Full::new(body));

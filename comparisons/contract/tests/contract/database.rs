@@ -1,0 +1,155 @@
+//! The routes that read and write the database.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    server::{Seeded, Server},
+    target::frameworks,
+};
+
+#[test]
+fn the_number_of_rows_follows_the_parameter() {
+    let database = Seeded::new();
+    for target in frameworks() {
+        let server = database.serve(target);
+        let mut client = server.connect();
+        for (route, name) in [("/queries", "queries"), ("/updates", "queries"), ("/cached-queries", "count")] {
+            for (query, expected) in [
+                (String::new(), 1),
+                ("?".to_owned(), 1),
+                (format!("?{name}="), 1),
+                (format!("?{name}=foo"), 1),
+                (format!("?{name}=2.5"), 1),
+                (format!("?{name}=-3"), 1),
+                (format!("?{name}=0"), 1),
+                (format!("?{name}=1"), 1),
+                (format!("?other=7&{name}=20"), 20),
+                (format!("?{name}=500"), 500),
+                (format!("?{name}=501"), 500),
+                (format!("?{name}=99999999999999999999999"), 500),
+            ] {
+                let answer = client.get(&format!("{route}{query}"));
+                let context = format!("{} {route}{query}", target.name);
+                assert_eq!(
+                    (answer.status, answer.header("content-type")),
+                    (200, Some("application/json")),
+                    "{context}"
+                );
+                assert!(answer.text().starts_with('['), "{context}: {}", answer.text());
+                assert_eq!(answer.worlds().len(), expected, "{context}");
+            }
+        }
+    }
+}
+
+#[test]
+fn db_is_one_row_drawn_anew_each_time() {
+    let database = Seeded::new();
+    for target in frameworks() {
+        let server = database.serve(target);
+        let mut client = server.connect();
+        let mut ids = BTreeMap::new();
+        for _ in 0..50 {
+            let answer = client.get("/db");
+            assert_eq!((answer.status, answer.header("content-type")), (200, Some("application/json")));
+            assert!(answer.text().starts_with(r#"{"id":"#), "{} {}", target.name, answer.text());
+            ids.extend(answer.worlds());
+        }
+        // 50 draws out of 10,000 are all different in 9 of 10 runs, and fewer than 40 never happen.
+        assert!(ids.len() >= 40, "{} drew {} different rows", target.name, ids.len());
+    }
+}
+
+#[test]
+fn updates_persist() {
+    let database = Seeded::new();
+    for target in frameworks() {
+        let server = database.serve(target);
+        let mut client = server.connect();
+        let updated: BTreeMap<_, _> = client.get("/updates?queries=500").worlds().into_iter().collect();
+        assert_eq!(updated.len(), 500, "{} updates each row once", target.name);
+        // One draw of 500 rows misses all 500 updated ones once in 10^11 times; ten draws make the check thorough.
+        let mut seen = 0;
+        for (id, number) in (0..10).flat_map(|_| client.get("/queries?queries=500").worlds()) {
+            if let Some(stored) = updated.get(&id) {
+                assert_eq!(number, *stored, "{} row {id}", target.name);
+                seen += 1;
+            }
+        }
+        assert!(seen > 0, "{}", target.name);
+        // A second process reads the file anew.
+        let second = database.serve(target);
+        let mut client = second.connect();
+        let cached = (0..10).flat_map(|_| client.get("/cached-queries?count=500").worlds()).collect::<Vec<_>>();
+        for (id, number) in cached {
+            if let Some(stored) = updated.get(&id) {
+                assert_eq!(number, *stored, "{} row {id} after a restart", target.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn cached_rows_do_not_follow_updates() {
+    let database = Seeded::new();
+    for target in frameworks() {
+        let server = database.serve(target);
+        let mut client = server.connect();
+        let mut rows =
+            || -> BTreeMap<_, _> { (0..20).flat_map(|_| client.get("/cached-queries?count=500").worlds()).collect() };
+        let before = rows();
+        assert_eq!(server.connect().get("/updates?queries=500").status, 200);
+        for (id, number) in rows() {
+            assert_eq!(*before.get(&id).unwrap_or(&number), number, "{} row {id}", target.name);
+        }
+    }
+}
+
+#[test]
+fn fortunes_are_sorted_escaped_and_one_more() {
+    let rows = [
+        (11, "&#60;script&#62;alert(&#34;This should not be displayed in a browser alert box.&#34;);&#60;/script&#62;"),
+        (4, "A bad random number generator: 1, 1, 1, 1, 1, 4.33e+67, 1, 1, 1"),
+        (5, "A computer program does what you tell it to do, not what you want it to do."),
+        (2, "A computer scientist is someone who fixes things that aren&#39;t broken."),
+        (8, "A list is only as strong as its weakest link. — Donald Knuth"),
+        (0, "Additional fortune added at request time."),
+        (3, "After enough decimal places, nobody gives a damn."),
+        (7, "Any program that runs right is obsolete."),
+        (10, "Computers make very fast, very accurate mistakes."),
+        (6, "Emacs is a nice operating system, but I prefer UNIX. — Tom Christaensen"),
+        (9, "Feature: A bug with seniority."),
+        (1, "fortune: No such file or directory"),
+        (12, "フレームワークのベンチマーク"),
+    ];
+    let rows: String = rows.iter().map(|(id, message)| format!("<tr><td>{id}</td><td>{message}</td></tr>\n")).collect();
+    let page = format!(
+        "<!DOCTYPE html>\n<html>\n<head><title>Fortunes</title></head>\n<body>\n<table>\n\
+         <tr><th>id</th><th>message</th></tr>\n{rows}</table>\n</body>\n</html>"
+    );
+    let database = Seeded::new();
+    for target in frameworks() {
+        let answer = database.serve(target).connect().get("/fortunes");
+        let found = (answer.status, answer.header("content-type"));
+        assert_eq!(found, (200, Some("text/html; charset=utf-8")), "{}", target.name);
+        assert_eq!(answer.text(), page, "{}", target.name);
+    }
+}
+
+#[test]
+fn many_connections_update_at_once() {
+    let database = Seeded::new();
+    for target in frameworks() {
+        let url = database.url();
+        let server = Server::start_with(target, &["--workers", "2", "--database", &url]);
+        let mut clients: Vec<_> = (0..64).map(|_| server.connect()).collect();
+        for client in &mut clients {
+            client.send(b"GET /updates?queries=20 HTTP/1.1\r\nhost: localhost\r\n\r\n");
+        }
+        for client in &mut clients {
+            let answer = client.answer();
+            assert_eq!(answer.status, 200, "{} {}", target.name, answer.text());
+            assert_eq!(answer.worlds().len(), 20, "{}", target.name);
+        }
+    }
+}
