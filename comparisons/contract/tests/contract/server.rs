@@ -1,6 +1,7 @@
 //! A running server under test with the lab's end of its control channel; gone with the value.
 
 use std::{
+    collections::BTreeMap,
     fs,
     io::{BufRead, BufReader, Write},
     net::SocketAddr,
@@ -118,6 +119,18 @@ impl Seeded {
 
     pub(crate) fn url(&self) -> String {
         format!("sqlite:{}", self.0.path().join("world.db").display())
+    }
+
+    /// The table `world`, read behind the server's back: numbers by id.
+    pub(crate) fn dump(&self) -> BTreeMap<u64, u64> {
+        let output = Command::new(seeder()).args(["--dump", "--database", &self.url()]).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let text = String::from_utf8(output.stdout).unwrap();
+        let row = |line: &str| {
+            let (id, number) = line.split_once(' ').unwrap();
+            (id.parse().unwrap(), number.parse().unwrap())
+        };
+        text.lines().map(row).collect()
     }
 
     pub(crate) fn serve(&self, target: &Target) -> Server {

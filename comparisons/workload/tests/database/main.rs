@@ -4,7 +4,7 @@
 
 mod cluster;
 
-use std::{collections::BTreeSet, thread};
+use std::{collections::BTreeSet, process::Command, thread};
 
 use cluster::Cluster;
 use tokio::runtime::{Builder, Runtime};
@@ -141,4 +141,31 @@ fn a_database_that_cannot_be_used_is_said_so() {
             }
         }
     });
+}
+
+#[test]
+fn the_seeder_fills_dumps_and_complains() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}", folder.path().join("world.db").display());
+    let run = |arguments: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_workload-seed")).args(arguments).output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (output.status.code(), text(output.stdout), text(output.stderr))
+    };
+    for arguments in [&[][..], &["--database"], &["--frobnicate"], &["--dump"]] {
+        let (code, _, stderr) = run(arguments);
+        assert_eq!(code, Some(2), "{arguments:?}");
+        assert!(stderr.contains("--help"), "{stderr}");
+    }
+    let (code, _, stderr) = run(&["--dump", "--database", &url]);
+    assert_eq!(code, Some(1), "there is no file yet");
+    assert!(stderr.contains(&url), "{stderr}");
+    assert_eq!(run(&["--database", &url]).0, Some(0));
+    let first = run(&["--dump", "--database", &url]);
+    assert_eq!(first.1.lines().count(), 10_000);
+    assert!(first.1.starts_with("1 "), "{}", first.1);
+    assert_eq!(run(&["--database", &url]).0, Some(0));
+    assert_eq!(run(&["--dump", "--database", &url]), first, "seeding again changes nothing");
+    let (code, stdout, _) = run(&["--help"]);
+    assert!(code == Some(0) && stdout.contains("--dump") && stdout.contains("--database"), "{stdout}");
 }
