@@ -60,12 +60,12 @@ const SLOW: &[(&str, &str)] = &[];
 
 impl Test {
     pub(crate) fn run(self) -> Result<ExitCode> {
-        let missing: Vec<&Tool> = TOOLS.iter().filter(|tool| !(tool.is_there)()).collect();
-        for tool in &missing {
-            eprintln!("without {}: skipped is {}; to have it: {}", tool.name, tool.skipped, tool.cure);
+        let must_have = env::var("CI").is_ok_and(|value| value == "true");
+        let (remarks, may_run) = look_for(TOOLS, must_have);
+        for remark in remarks {
+            eprintln!("{remark}");
         }
-        if !missing.is_empty() && env::var("CI").is_ok_and(|value| value == "true") {
-            eprintln!("error: with CI=true every tool must be there; nothing was run");
+        if !may_run {
             return Ok(ExitCode::from(1));
         }
         let begin = Instant::now();
@@ -77,6 +77,19 @@ impl Test {
         println!("{sum}");
         Ok(ExitCode::from(u8::from(!passed)))
     }
+}
+
+/// What to say about the tools that are missing, and whether the tests may run without them.
+fn look_for(tools: &[Tool], must_have: bool) -> (Vec<String>, bool) {
+    let missing = tools.iter().filter(|tool| !(tool.is_there)());
+    let mut remarks: Vec<String> = missing
+        .map(|tool| format!("without {}: skipped is {}; to have it: {}", tool.name, tool.skipped, tool.cure))
+        .collect();
+    let may_run = remarks.is_empty() || !must_have;
+    if !may_run {
+        remarks.push("error: with CI=true every tool must be there; nothing was run".to_owned());
+    }
+    (remarks, may_run)
 }
 
 /// Builds every program but this one, each alone, as `bench` does: tests start them, and alone is how they are used.
@@ -200,6 +213,18 @@ impl std::fmt::Display for Sum {
 mod tests {
     use super::*;
     use crate::check::packages::Target;
+
+    #[test]
+    fn a_missing_tool_is_told_and_stops_only_a_ci_run() {
+        let tool = |is_there| Tool { name: "wrench", is_there, skipped: "every bolt", cure: "buy one" };
+        for (tools, must_have, remarks, may_run) in
+            [([tool(|| true)], true, 0, true), ([tool(|| false)], false, 1, true), ([tool(|| false)], true, 2, false)]
+        {
+            let told = look_for(&tools, must_have);
+            assert_eq!((told.0.len(), told.1), (remarks, may_run), "{told:?}");
+            assert!(remarks == 0 || (told.0[0].contains("wrench") && told.0[0].contains("buy one")), "{told:?}");
+        }
+    }
 
     #[test]
     fn runners_are_added_up() {
