@@ -54,7 +54,7 @@ fn the_last_line_is_the_sum_over_all_runners() {
 }
 
 #[test]
-fn arguments_reach_cargo_and_fast_leaves_out_documentation_tests() {
+fn arguments_reach_cargo_and_the_quick_selection_has_no_documentation_tests() {
     let folder = workspace("//! ```\n//! assert!(true);\n//! ```\n#[test]\nfn alpha() {}\n#[test]\nfn beta() {}\n");
     for (arguments, sum) in [(&["--", "alpha"][..], "1 passed, 0 failed"), (&["--fast"], "2 passed, 0 failed")] {
         let output = command(folder.path()).args(arguments).output().unwrap();

@@ -29,6 +29,7 @@ const ROOMS: &[Room] = &[
     room("target-actix", &["actix-web", "workload", "probe"]),
     room("target-hyper", &["hyper", "hyper-util", "workload", "probe"]),
     room("target-floor", &["workload", "probe"]),
+    Room { package: "contract-tests", may: &[], tests_may: &["probe"] },
     room("probe", &[]),
     room("loadgen", &["probe"]),
     room("harness", &["probe"]),

@@ -14,8 +14,8 @@ const SOURCE: &str = "armature-core/src/";
 /// The top-level modules by floor, from the lowest: F0 vocabulary, F1 pure mechanisms, F2 the programming model,
 /// F3 sockets, time and threads, F4 the server.
 const FLOORS: &[&[&str]] = &[
-    &["error", "limits", "http", "body"],
-    &["buffer", "h1", "route", "state", "pool", "collections"],
+    &["error", "limits", "http"],
+    &["body", "buffer", "h1", "route", "state", "pool", "collections"],
     &["service", "extract", "respond", "handler", "middleware", "stream", "tower"],
     &["io", "conn", "worker"],
     &["server"],
