@@ -1,12 +1,57 @@
-//! Paths that documents name: each must lead to something in the checkout.
+//! Paths and tests that documents name: each must be there.
 //!
-//! Two kinds of names are read from Markdown: link targets, and words in backticks that look like a path of this
-//! project. Outputs of a run, programs and globs in backticks are not paths and are left alone.
+//! Two kinds of paths are read from Markdown: link targets, and words in backticks that look like a path of this
+//! project. Outputs of a run, programs and globs in backticks are not paths and are left alone. Tests are read from what
+//! follows the words "Held by" in the same paragraph, so that no invariant outlives the test that holds it.
 
-use super::{Fault, tree::Tree};
+use std::collections::HashSet;
 
-/// Paths that lead nowhere.
+use super::{
+    Fault,
+    source::{Kind, tokens},
+    tree::Tree,
+};
+
+/// Paths that lead nowhere, and tests that are gone.
 pub(super) fn faults(tree: &Tree) -> Vec<Fault> {
+    let mut faults = path_faults(tree);
+    faults.extend(test_faults(tree));
+    faults
+}
+
+/// Names behind "Held by" that no function of the checkout has.
+fn test_faults(tree: &Tree) -> Vec<Fault> {
+    let functions = functions(tree);
+    let mut faults = Vec::new();
+    for (document, text) in tree.texts(".md") {
+        for (at, _) in text.match_indices("Held by") {
+            let line = text[..at].lines().count().max(1);
+            let rest = &text[at..];
+            let end = ["\n\n", "\n- "].iter().filter_map(|end| rest.find(end)).min().unwrap_or(rest.len());
+            let is_name = |word: &&str| {
+                word.contains('_') && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+            };
+            let gone = quoted(&rest[..end]).filter(is_name).filter(|name| !functions.contains(name));
+            faults.extend(gone.map(|name| {
+                Fault::at(document, line, format!("there is no test {name}; name the one that holds this now"))
+            }));
+        }
+    }
+    faults
+}
+
+/// The names of all functions.
+fn functions(tree: &Tree) -> HashSet<&str> {
+    let mut names = HashSet::new();
+    for (_, text) in tree.texts(".rs") {
+        let code = tokens(text);
+        let pairs = code.windows(2).filter(|pair| pair[0].text == "fn" && pair[1].kind == Kind::Word);
+        names.extend(pairs.map(|pair| pair[1].text));
+    }
+    names
+}
+
+fn path_faults(tree: &Tree) -> Vec<Fault> {
     let mut faults = Vec::new();
     for (document, text) in tree.texts(".md") {
         let mut fenced = false;
@@ -89,7 +134,7 @@ mod tests {
         faults(&Tree::of(&[
             ("docs/guide.md", text),
             ("docs/picture.svg", ""),
-            ("harness/src/record.rs", ""),
+            ("harness/src/record.rs", "fn a_test_of_it() {}"),
             ("README.md", ""),
             (".ci/run", ""),
         ]))
@@ -103,6 +148,8 @@ mod tests {
             "![picture](./picture.svg \"title\") [here](#anchor)",
             "`harness/src/record.rs` `harness/src/` `record.rs` `src/record.rs` `.ci/run` `picture.svg`",
             "`target/lab/runs/x/run.json` `run.json` `cargo xtask bench` `a/*/b.rs` `/proc/stat` `.rs` `harness/NAME/x.rs`",
+            "Held by `a_test_of_it` in\n`record.rs`, and `cargo xtask check`.\n\n`not_a_test`",
+            "- Held by `a_test_of_it`.\n- `not_a_test`",
             "```\n`harness/none.rs` [x](none.md)\n```",
         ] {
             assert_eq!(fault_count(text), 0, "{text}");
@@ -118,6 +165,7 @@ mod tests {
             "`gone.rs`",
             "`harness/gone`",
             "`.ci/gone`",
+            "Held by `a_test_of_it` and\n`a_test_that_is_gone`.",
         ] {
             assert_eq!(fault_count(text), 1, "{text}");
         }
