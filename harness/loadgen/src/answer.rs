@@ -51,14 +51,7 @@ pub(crate) struct Answer {
 impl Answer {
     /// An answer of which nothing has arrived.
     pub(crate) fn new() -> Self {
-        Self {
-            stage: Stage::Head,
-            cut_head: Vec::new(),
-            status: 0,
-            close: false,
-            length_bytes: 0,
-            kept: Vec::new(),
-        }
+        Self { stage: Stage::Head, cut_head: Vec::new(), status: 0, close: false, length_bytes: 0, kept: Vec::new() }
     }
 
     /// Forgets what has arrived, for a new connection.
@@ -101,11 +94,7 @@ impl Answer {
                 if whole {
                     keep(&mut self.kept, data)?;
                 }
-                Ok(if at_end {
-                    self.finish_kept(request, whole)
-                } else {
-                    Step::More
-                })
+                Ok(if at_end { self.finish_kept(request, whole) } else { Step::More })
             }
             Stage::Chunked(chunked) => {
                 let (kept, length_bytes) = (&mut self.kept, &mut self.length_bytes);
@@ -117,11 +106,7 @@ impl Answer {
                     }
                 })?;
                 kept_all?;
-                Ok(if at_end {
-                    self.finish_kept(request, whole)
-                } else {
-                    Step::More
-                })
+                Ok(if at_end { self.finish_kept(request, whole) } else { Step::More })
             }
             Stage::Close => {
                 self.length_bytes += input.len() as u64;
@@ -196,10 +181,7 @@ impl Answer {
         let verdict = outline.and_then(|()| body.map_or(Ok(()), |body| request.check.whole(body)));
         self.stage = Stage::Head;
         self.length_bytes = 0;
-        Step::Done {
-            close: self.close,
-            fault: verdict.err(),
-        }
+        Step::Done { close: self.close, fault: verdict.err() }
     }
 }
 
@@ -230,13 +212,7 @@ mod tests {
     }
 
     fn hello() -> Prepared {
-        prepared(
-            "GET",
-            200,
-            Body::Exact {
-                text: "hello".to_owned(),
-            },
-        )
+        prepared("GET", 200, Body::Exact { text: "hello".to_owned() })
     }
 
     /// Reads `parts` one after the other and gives what each answer was found to be.
@@ -280,13 +256,7 @@ mod tests {
     #[test]
     fn answers_are_judged() {
         let hello = hello();
-        let head = prepared(
-            "HEAD",
-            200,
-            Body::Exact {
-                text: "hello".to_owned(),
-            },
-        );
+        let head = prepared("HEAD", 200, Body::Exact { text: "hello".to_owned() });
         let none = prepared("GET", 204, Body::Any);
         let cases: &[(&Prepared, &str, &str)] = &[
             (&hello, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", "right"),
@@ -295,16 +265,8 @@ mod tests {
             (&hello, "HTTP/1.1 404 No\r\nContent-Length: 5\r\n\r\nhello", "status"),
             (&hello, "HTTP/1.1 200 OK\r\n\r\nhello", "right"),
             (&hello, "HTTP/1.0 200 OK\r\n\r\nhell", "body"),
-            (
-                &hello,
-                "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhell\r\n0\r\n\r\n",
-                "body",
-            ),
-            (
-                &hello,
-                "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nhello",
-                "not HTTP",
-            ),
+            (&hello, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhell\r\n0\r\n\r\n", "body"),
+            (&hello, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nhello", "not HTTP"),
             (&hello, "hello\r\n\r\n", "not HTTP"),
             (&hello, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhell", "unfinished"),
             (&head, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", "right"),

@@ -102,11 +102,7 @@ pub(crate) fn run() -> ExitCode {
             return ExitCode::from(FAILED);
         }
     };
-    let printed = if flags.json {
-        summary::json(&outcome)
-    } else {
-        summary::text(url, &plan, &outcome)
-    };
+    let printed = if flags.json { summary::json(&outcome) } else { summary::text(url, &plan, &outcome) };
     match printed {
         Ok(()) if outcome.errors.total() == 0 => ExitCode::SUCCESS,
         Ok(()) => ExitCode::from(FAILED),
@@ -147,10 +143,7 @@ fn plan(flags: &Flags, url: &str) -> Result<Plan, String> {
             body: flags.body.clone(),
             expect: Expect {
                 status: flags.status,
-                body: flags
-                    .verify_body
-                    .as_ref()
-                    .map_or(Body::Any, |text| Body::Exact { text: text.clone() }),
+                body: flags.verify_body.as_ref().map_or(Body::Any, |text| Body::Exact { text: text.clone() }),
             },
         }],
         pick: Pick::Cycle,
@@ -174,14 +167,8 @@ fn split(url: &str) -> Result<(&str, &str), String> {
 
 /// The first address of `host`, on port 80 if it names none.
 fn resolve(host: &str) -> Result<SocketAddr, String> {
-    let has_port = host
-        .rsplit_once(':')
-        .is_some_and(|(_, port)| port.parse::<u16>().is_ok());
-    let found = if has_port {
-        host.to_socket_addrs()
-    } else {
-        (host.trim_matches(['[', ']']), 80).to_socket_addrs()
-    };
+    let has_port = host.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
+    let found = if has_port { host.to_socket_addrs() } else { (host.trim_matches(['[', ']']), 80).to_socket_addrs() };
     found
         .map_err(|error| format!("host {host:?} has no address: {error}"))?
         .next()

@@ -25,10 +25,7 @@ pub(crate) struct Chunked {
 impl Chunked {
     /// A body of which nothing was read.
     pub(crate) fn new() -> Self {
-        Self {
-            place: Place::Size { digits: 0 },
-            left_bytes: 0,
-        }
+        Self { place: Place::Size { digits: 0 }, left_bytes: 0 }
     }
 
     /// Reads on from the front of `input`, hands pieces of the body to `body`, and says whether the body is at its end.
@@ -110,10 +107,7 @@ mod tests {
         let cases = [
             ("0\r\n\r\n", Some(("", 0))),
             ("5\r\nhello\r\n0\r\n\r\nHTTP", Some(("hello", 4))),
-            (
-                "5;a=b\r\nhello\r\n0A\r\n 123456789\r\n000\r\n\r\n",
-                Some(("hello 123456789", 0)),
-            ),
+            ("5;a=b\r\nhello\r\n0A\r\n 123456789\r\n000\r\n\r\n", Some(("hello 123456789", 0))),
             ("1\r\nx\r\n0\r\nX-Sum: 1\r\nY: 2\r\n\r\n", Some(("x", 0))),
             ("5\r\nhello\r\n0\r\n", None),
             ("5\r\nhel", None),
@@ -130,15 +124,9 @@ mod tests {
 
     #[test]
     fn what_is_no_chunked_coding_is_refused() {
-        for text in [
-            "x\r\n",
-            "\r\n",
-            "-1\r\n",
-            "1\r\nab\r\n",
-            "1\r\na\n",
-            "1000000000000000\r\n",
-            "ffffffffffffffff\r\n",
-        ] {
+        for text in
+            ["x\r\n", "\r\n", "-1\r\n", "1\r\nab\r\n", "1\r\na\n", "1000000000000000\r\n", "ffffffffffffffff\r\n"]
+        {
             assert!(decode(text, 1).is_err(), "{text:?}");
         }
     }

@@ -210,12 +210,7 @@ impl Connection {
             Ok(stream)
         });
         match attempt {
-            Ok(stream) => {
-                self.link = Link::Connecting {
-                    stream,
-                    since_ns: now_ns,
-                }
-            }
+            Ok(stream) => self.link = Link::Connecting { stream, since_ns: now_ns },
             Err(error) => self.not_connected(lane, &error),
         }
     }
@@ -247,8 +242,7 @@ impl Connection {
         let now_ns = lane.clock.now_ns();
         let words = connect_words(error);
         if lane.strict {
-            lane.failure
-                .get_or_insert(format!("cannot connect to {}: {words}", lane.load.address));
+            lane.failure.get_or_insert(format!("cannot connect to {}: {words}", lane.load.address));
         } else {
             lane.tally.connect_failed(&words, now_ns);
         }
@@ -270,12 +264,20 @@ impl Connection {
 
     /// Reads what has arrived. A short read has emptied the socket (epoll(7), "edge-triggered"), so the read that
     /// would only say so is spared, unless the event told of an `ending` that is still to be seen.
+    ///
+    /// What the first read finds counts as arrived when epoll_wait(2) returned, not when its turn came: the connections
+    /// served before it in this turn are the generator's business and not the server's.
     fn receive(&mut self, lane: &mut Lane, ending: bool, buffer: &mut [u8]) {
+        let mut arrived_ns = lane.woken_ns;
         while let Link::Open { stream } = &mut self.link {
             match stream.read(buffer) {
                 Ok(0) => return self.ended(lane),
                 Ok(count) => {
-                    self.take_in(lane, &buffer[..count]);
+                    if self.written_ns > arrived_ns {
+                        arrived_ns = lane.clock.now_ns();
+                    }
+                    self.take_in(lane, &buffer[..count], arrived_ns);
+                    arrived_ns = lane.clock.now_ns();
                     if count < buffer.len() && !ending {
                         return;
                     }
@@ -288,8 +290,7 @@ impl Connection {
     }
 
     /// Reads answers out of `bytes` and, when all of the batch are there, goes on to the next one.
-    fn take_in(&mut self, lane: &mut Lane, bytes: &[u8]) {
-        let now_ns = lane.clock.now_ns();
+    fn take_in(&mut self, lane: &mut Lane, bytes: &[u8], now_ns: u64) {
         if now_ns <= lane.count_until_ns {
             lane.tally.bytes(bytes.len());
         }
@@ -303,10 +304,7 @@ impl Connection {
                 break;
             };
             let whole = self.until_whole == 0;
-            match self
-                .answer
-                .read(&mut input, &lane.load.requests[place], &mut lane.memories[place], whole)
-            {
+            match self.answer.read(&mut input, &lane.load.requests[place], &mut lane.memories[place], whole) {
                 Ok(Step::More) => break,
                 Ok(Step::Done { close: closing, fault }) => {
                     self.judged(lane, place, fault.as_ref(), now_ns);
@@ -317,10 +315,7 @@ impl Connection {
         }
         self.count(lane, self.answered - before, now_ns);
         if let Some(words) = refused {
-            let name = self
-                .batch
-                .get(self.answered)
-                .map_or("", |&place| &lane.load.requests[place].name);
+            let name = self.batch.get(self.answered).map_or("", |&place| &lane.load.requests[place].name);
             lane.tally.fault(&Fault::Body(words), name, now_ns);
             self.hang_up(now_ns);
         } else if close {
@@ -329,6 +324,7 @@ impl Connection {
             self.batch.clear();
             self.answered = 0;
             self.free_ns = lane.woken_ns;
+            let now_ns = lane.clock.now_ns();
             self.pump(lane, now_ns);
         }
     }
@@ -350,18 +346,12 @@ impl Connection {
         if count > 0 {
             self.proven = true;
             self.retry_wait_ns = RETRY_NS_MIN;
-            lane.tally
-                .answered(self.answers(count, now_ns), now_ns <= lane.count_until_ns);
+            lane.tally.answered(self.answers(count, now_ns), now_ns <= lane.count_until_ns);
         }
     }
 
     fn answers(&self, count: usize, now_ns: u64) -> Answers {
-        Answers {
-            count: count as u64,
-            due_ns: self.due_ns,
-            written_ns: self.written_ns,
-            read_ns: now_ns,
-        }
+        Answers { count: count as u64, due_ns: self.due_ns, written_ns: self.written_ns, read_ns: now_ns }
     }
 
     /// The server has ended the connection, or said that it will. That is its right between answers; answers that
@@ -399,9 +389,7 @@ impl Connection {
 
     /// Closes the socket, if there is one, and forgets what was under way; a later tick connects again.
     fn hang_up(&mut self, now_ns: u64) {
-        self.link = Link::Down {
-            retry_ns: now_ns + self.retry_wait_ns,
-        };
+        self.link = Link::Down { retry_ns: now_ns + self.retry_wait_ns };
         self.retry_wait_ns = (self.retry_wait_ns * 2).min(RETRY_NS_MAX);
         self.proven = false;
         self.output.clear();

@@ -67,9 +67,7 @@ fn listen(go: &mpsc::Sender<()>) {
 
 fn refuse(words: &str) -> ExitCode {
     eprintln!("loadgen: {words}");
-    say(&Event::Failed {
-        message: words.to_owned(),
-    });
+    say(&Event::Failed { message: words.to_owned() });
     ExitCode::from(USAGE)
 }
 

@@ -52,12 +52,7 @@ impl Engine {
                 .map_err(|error| format!("no thread: {error}"))?;
             threads.push((start, waker));
         }
-        let engine = Self {
-            clock,
-            duration_ns: load.duration_ns,
-            threads,
-            reports,
-        };
+        let engine = Self { clock, duration_ns: load.duration_ns, threads, reports };
         for _ in &engine.threads {
             engine.report()?;
         }

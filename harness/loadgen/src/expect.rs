@@ -30,11 +30,7 @@ impl Check {
             Body::Length { bytes } => Some(*bytes),
             Body::Any | Body::JsonObject { .. } | Body::JsonArray { .. } | Body::Contains { .. } => None,
         };
-        Self {
-            status: expect.status,
-            length_bytes,
-            body,
-        }
+        Self { status: expect.status, length_bytes, body }
     }
 
     /// What every answer is held against: its status and the length of its body.
@@ -43,9 +39,9 @@ impl Check {
             return Err(Fault::Status(format!("status {status} instead of {}", self.status)));
         }
         match self.length_bytes {
-            Some(expected) if expected != length_bytes => Err(Fault::Body(format!(
-                "a body of {length_bytes} bytes instead of {expected}"
-            ))),
+            Some(expected) if expected != length_bytes => {
+                Err(Fault::Body(format!("a body of {length_bytes} bytes instead of {expected}")))
+            }
             _ => Ok(()),
         }
     }
@@ -55,11 +51,7 @@ impl Check {
         match &self.body {
             Body::Any | Body::Length { .. } => Ok(()),
             Body::Exact { text } if text.as_bytes() == body => Ok(()),
-            Body::Exact { text } => Err(format!(
-                "body {} instead of {}",
-                excerpt(body),
-                excerpt(text.as_bytes())
-            )),
+            Body::Exact { text } => Err(format!("body {} instead of {}", excerpt(body), excerpt(text.as_bytes()))),
             Body::JsonObject { integers } => json(body).and_then(|value| object(&value, integers)),
             Body::JsonArray { count, integers } => json(body).and_then(|value| array(&value, *count, integers)),
             Body::Contains { pieces } => contains(body, pieces),
@@ -97,10 +89,7 @@ fn array(value: &Value, count: u32, integers: &[String]) -> Result<(), String> {
 }
 
 fn contains(body: &[u8], pieces: &[String]) -> Result<(), String> {
-    match pieces
-        .iter()
-        .find(|piece| memmem::find(body, piece.as_bytes()).is_none())
-    {
+    match pieces.iter().find(|piece| memmem::find(body, piece.as_bytes()).is_none()) {
         Some(piece) => Err(format!("body {} lacks {piece:?}", excerpt(body))),
         None => Ok(()),
     }
@@ -123,19 +112,10 @@ mod tests {
     #[test]
     fn bodies_are_held_against_what_is_expected() {
         let names = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
-        let exact = Body::Exact {
-            text: "hello".to_owned(),
-        };
-        let row = Body::JsonObject {
-            integers: names(&["id", "n"]),
-        };
-        let rows = Body::JsonArray {
-            count: 2,
-            integers: names(&["id"]),
-        };
-        let pieces = Body::Contains {
-            pieces: names(&["<td>1", "&lt;"]),
-        };
+        let exact = Body::Exact { text: "hello".to_owned() };
+        let row = Body::JsonObject { integers: names(&["id", "n"]) };
+        let rows = Body::JsonArray { count: 2, integers: names(&["id"]) };
+        let pieces = Body::Contains { pieces: names(&["<td>1", "&lt;"]) };
         let cases: &[(&Body, &str, bool)] = &[
             (&Body::Any, "", true),
             (&Body::Length { bytes: 3 }, "abc", true),
@@ -156,13 +136,7 @@ mod tests {
             (&pieces, "<td>1</td><", false),
         ];
         for (body, text, right) in cases {
-            let check = Check::new(
-                &Expect {
-                    status: 200,
-                    body: (*body).clone(),
-                },
-                false,
-            );
+            let check = Check::new(&Expect { status: 200, body: (*body).clone() }, false);
             assert_eq!(check.whole(text.as_bytes()).is_ok(), *right, "{text} for {body:?}");
         }
     }
@@ -178,26 +152,10 @@ mod tests {
             (Body::Exact { text: "ä".to_owned() }, 200, 1, false),
         ];
         for (body, status, length_bytes, right) in cases {
-            let check = Check::new(
-                &Expect {
-                    status: 200,
-                    body: body.clone(),
-                },
-                false,
-            );
-            assert_eq!(
-                check.outline(*status, *length_bytes).is_ok(),
-                *right,
-                "{body:?}, {status}, {length_bytes}"
-            );
+            let check = Check::new(&Expect { status: 200, body: body.clone() }, false);
+            assert_eq!(check.outline(*status, *length_bytes).is_ok(), *right, "{body:?}, {status}, {length_bytes}");
         }
-        let to_head = Check::new(
-            &Expect {
-                status: 200,
-                body: Body::Length { bytes: 9 },
-            },
-            true,
-        );
+        let to_head = Check::new(&Expect { status: 200, body: Body::Length { bytes: 9 } }, true);
         assert!(to_head.outline(200, 0).is_ok());
     }
 }

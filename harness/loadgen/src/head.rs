@@ -99,11 +99,7 @@ fn parse(bytes: &[u8]) -> Result<Option<(Head, Range<usize>)>, String> {
             }
             length = Some(value);
         } else if field.name.eq_ignore_ascii_case("transfer-encoding") {
-            coding = Some(if last_token_is(field.value, "chunked") {
-                Framing::Chunked
-            } else {
-                Framing::Close
-            });
+            coding = Some(if last_token_is(field.value, "chunked") { Framing::Chunked } else { Framing::Close });
         } else if field.name.eq_ignore_ascii_case("connection") {
             close = (close && !has_token(field.value, "keep-alive")) || has_token(field.value, "close");
         } else if field.name.eq_ignore_ascii_case("date") && date.is_empty() {
@@ -137,9 +133,7 @@ fn has_token(value: &[u8], token: &str) -> bool {
 }
 
 fn last_token_is(value: &[u8], token: &str) -> bool {
-    tokens(value)
-        .last()
-        .is_some_and(|found| found.eq_ignore_ascii_case(token.as_bytes()))
+    tokens(value).last().is_some_and(|found| found.eq_ignore_ascii_case(token.as_bytes()))
 }
 
 #[cfg(test)]
@@ -154,21 +148,9 @@ mod tests {
             ("Transfer-Encoding: chunked\r\n", Framing::Chunked, false),
             ("Transfer-Encoding: gzip, Chunked\r\n", Framing::Chunked, false),
             ("Transfer-Encoding: gzip\r\n", Framing::Close, false),
-            (
-                "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n",
-                Framing::Chunked,
-                false,
-            ),
-            (
-                "Content-Length: 5\r\nConnection: x, Close\r\n",
-                Framing::Length(5),
-                true,
-            ),
-            (
-                "Content-Length: 5\r\nConnection: keep-alive\r\n",
-                Framing::Length(5),
-                false,
-            ),
+            ("Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", Framing::Chunked, false),
+            ("Content-Length: 5\r\nConnection: x, Close\r\n", Framing::Length(5), true),
+            ("Content-Length: 5\r\nConnection: keep-alive\r\n", Framing::Length(5), false),
             ("Server: x\r\n", Framing::Close, false),
         ];
         for (fields, framing, close) in cases {

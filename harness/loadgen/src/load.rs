@@ -47,11 +47,7 @@ impl Load {
             warmup_ns: seconds_ns(plan.warmup_s),
             duration_ns: seconds_ns(plan.duration_s),
             timeout_ns: seconds_ns(plan.timeout_s),
-            requests: plan
-                .requests
-                .iter()
-                .map(|request| Prepared::new(request, plan.address))
-                .collect(),
+            requests: plan.requests.iter().map(|request| Prepared::new(request, plan.address)).collect(),
             pick: plan.pick,
             verify_every: plan.verify_every,
         })
@@ -89,17 +85,13 @@ fn check_sizes(plan: &Plan) -> Result<(), String> {
 fn check_times(plan: &Plan) -> Result<(), String> {
     /// A day: longer loads are a mistake in a unit.
     const TIME_S_MAX: f64 = 86_400.0;
-    for (name, value_s, may_be_0) in [
-        ("warm-up", plan.warmup_s, true),
-        ("duration", plan.duration_s, false),
-        ("timeout", plan.timeout_s, false),
-    ] {
+    for (name, value_s, may_be_0) in
+        [("warm-up", plan.warmup_s, true), ("duration", plan.duration_s, false), ("timeout", plan.timeout_s, false)]
+    {
         let long_enough = value_s > 0.0 || (may_be_0 && value_s == 0.0);
         if !long_enough || value_s > TIME_S_MAX {
             let bound = if may_be_0 { "from" } else { "above" };
-            return Err(format!(
-                "{name} is {value_s} s; it must lie {bound} 0 up to {TIME_S_MAX} s"
-            ));
+            return Err(format!("{name} is {value_s} s; it must lie {bound} 0 up to {TIME_S_MAX} s"));
         }
     }
     Ok(())
@@ -112,14 +104,10 @@ fn check_requests(plan: &Plan) -> Result<(), String> {
     for request in &plan.requests {
         let (method, path) = (&request.method, &request.path);
         if !is_token(method) {
-            return Err(format!(
-                "method {method:?} is no HTTP method, which is a word such as GET"
-            ));
+            return Err(format!("method {method:?} is no HTTP method, which is a word such as GET"));
         }
         if !path.starts_with('/') || !path.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(format!(
-                "path {path:?} must begin with / and hold neither spaces nor non-ASCII characters"
-            ));
+            return Err(format!("path {path:?} must begin with / and hold neither spaces nor non-ASCII characters"));
         }
         for (name, value) in &request.headers {
             if !is_token(name) || value.bytes().any(|byte| byte.is_ascii_control() && byte != b'\t') {

@@ -61,10 +61,9 @@ impl Picker {
     pub(crate) fn new(pick: Pick, count: usize, thread: u32) -> Self {
         match pick {
             Pick::Cycle => Self::Cycle { next: 0, count },
-            Pick::Random { seed } => Self::Random {
-                source: fastrand::Rng::with_seed(seed.wrapping_add(u64::from(thread))),
-                count,
-            },
+            Pick::Random { seed } => {
+                Self::Random { source: fastrand::Rng::with_seed(seed.wrapping_add(u64::from(thread))), count }
+            }
         }
     }
 

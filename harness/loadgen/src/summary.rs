@@ -76,11 +76,7 @@ fn describe(plan: &Plan) -> String {
         Mode::Open { rate_per_s } => format!("open loop at {rate_per_s} requests/s"),
     };
     let cpus: Vec<String> = plan.cpus.iter().map(ToString::to_string).collect();
-    let cpus = if cpus.is_empty() {
-        "any".to_owned()
-    } else {
-        cpus.join(",")
-    };
+    let cpus = if cpus.is_empty() { "any".to_owned() } else { cpus.join(",") };
     format!(
         "{mode}, {} connection(s), {} thread(s) on CPU {cpus}, {} s after {} s of warm-up",
         plan.connections, plan.threads, plan.duration_s, plan.warmup_s
@@ -103,16 +99,9 @@ fn errors(errors: &Errors) -> String {
         ("status", errors.status),
         ("body", errors.body),
     ];
-    let some: Vec<String> = named
-        .iter()
-        .filter(|(_, count)| *count > 0)
-        .map(|(name, count)| format!("{name} {count}"))
-        .collect();
-    if some.is_empty() {
-        "none".to_owned()
-    } else {
-        some.join(", ")
-    }
+    let some: Vec<String> =
+        named.iter().filter(|(_, count)| *count > 0).map(|(name, count)| format!("{name} {count}")).collect();
+    if some.is_empty() { "none".to_owned() } else { some.join(", ") }
 }
 
 fn decode(text: &str) -> io::Result<Histogram<u64>> {

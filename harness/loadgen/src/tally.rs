@@ -109,9 +109,7 @@ impl Tally {
         if let Some(due) = &mut self.due {
             due.saturating_record(micros(now_ns.saturating_sub(due_ns)));
         }
-        self.note(now_ns, || {
-            "the server fell so far behind the rate that requests could not be sent".to_owned()
-        });
+        self.note(now_ns, || "the server fell so far behind the rate that requests could not be sent".to_owned());
     }
 
     /// Notes how late a request was written.
@@ -153,8 +151,7 @@ impl Tally {
 
     fn time(&mut self, answers: Answers) {
         let latency_us = |from_ns: u64| micros(answers.read_ns.saturating_sub(from_ns));
-        self.sent
-            .saturating_record_n(latency_us(answers.written_ns), answers.count);
+        self.sent.saturating_record_n(latency_us(answers.written_ns), answers.count);
         if let Some(due) = &mut self.due {
             due.saturating_record_n(latency_us(answers.due_ns), answers.count);
         }

@@ -73,12 +73,8 @@ impl Worker {
     pub(crate) fn new(load: Arc<Load>, clock: Clock, thread: u32) -> io::Result<(Self, Waker)> {
         let poll = Poll::new()?;
         let waker = Waker::new(poll.registry(), WAKE)?;
-        let timer = TimerFd::new(
-            ClockId::CLOCK_MONOTONIC,
-            TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC,
-        )?;
-        poll.registry()
-            .register(&mut SourceFd(&timer.as_fd().as_raw_fd()), DUE, Interest::READABLE)?;
+        let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC)?;
+        poll.registry().register(&mut SourceFd(&timer.as_fd().as_raw_fd()), DUE, Interest::READABLE)?;
         let share = (load.connections - thread).div_ceil(load.threads);
         let rate = load.rate_per_s;
         let lane = Lane {
@@ -130,8 +126,7 @@ impl Worker {
         let epoll_failed = |error: io::Error| format!("epoll: {error}");
         self.connect()?;
         if self.lane.load.warmup_ns > 0 {
-            self.send(self.lane.clock.now_ns(), self.lane.load.warmup_ns)
-                .map_err(epoll_failed)?;
+            self.send(self.lane.clock.now_ns(), self.lane.load.warmup_ns).map_err(epoll_failed)?;
             for connection in &mut self.connections {
                 connection.rewind();
             }
@@ -161,10 +156,7 @@ impl Worker {
                 return Err(failure);
             }
             if self.lane.clock.now_ns() > give_up_ns {
-                return Err(format!(
-                    "{} did not accept all connections in time",
-                    self.lane.load.address
-                ));
+                return Err(format!("{} did not accept all connections in time", self.lane.load.address));
             }
         }
         self.lane.strict = false;
@@ -279,12 +271,10 @@ impl Worker {
 /// Binds this thread to `cpu`.
 fn bind(cpu: usize) -> Result<(), String> {
     let mut set = CpuSet::new();
-    set.set(cpu)
-        .and_then(|()| sched_setaffinity(Pid::from_raw(0), &set))
-        .map_err(|error| {
-            let here = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-            format!("CPU {cpu} cannot be used: {error}; this process may use {here} CPU(s), see taskset -p $$")
-        })
+    set.set(cpu).and_then(|()| sched_setaffinity(Pid::from_raw(0), &set)).map_err(|error| {
+        let here = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        format!("CPU {cpu} cannot be used: {error}; this process may use {here} CPU(s), see taskset -p $$")
+    })
 }
 
 /// CPU time of this thread so far, ns; getrusage(2) counts in microseconds.

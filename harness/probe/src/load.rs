@@ -71,7 +71,7 @@ pub struct Request {
     pub method: String,
     /// Request target, for example `/queries?queries=20`.
     pub path: String,
-    /// Header fields besides Host and Content-Length.
+    /// Header fields. Content-Length follows from the body; Host is the plan's address unless it is given here.
     #[serde(default)]
     pub headers: Vec<(String, String)>,
     /// Body, sent with a Content-Length.
@@ -157,7 +157,7 @@ pub struct Outcome {
     pub requests_total: u64,
     /// The window's length as it was, s.
     pub duration_s: f64,
-    /// Bytes read, heads included.
+    /// Bytes read within the window, heads included.
     pub bytes_read: u64,
     /// What went wrong.
     pub errors: Errors,
@@ -166,8 +166,13 @@ pub struct Outcome {
     /// The first thing that went wrong, in words.
     pub first_error: Option<String>,
     /// Latency from the instant a request was written, µs: base64 of an HdrHistogram V2 with deflate, three digits.
+    ///
+    /// It holds every request written since [`Go`], those answered after the window's close included, and those given
+    /// up with the time for which they were awaited: else the slowest would be the ones left out. Only requests lost
+    /// with their connection are missing; they are read errors.
     pub histogram_sent: String,
-    /// Latency from the instant a request was due, µs; open loop only.
+    /// Latency from the instant a request was due, µs; open loop only. Requests that were due in the window and could
+    /// not be sent until a timeout after its close are in it as well.
     pub histogram_due: Option<String>,
     /// How the generator itself fared.
     pub health: Health,
@@ -180,7 +185,7 @@ pub struct Errors {
     pub connect: u64,
     /// Connections that the server closed or broke.
     pub read: u64,
-    /// Answers that did not come in time.
+    /// Answers that did not come in time, and requests of an open loop that could not even be sent in time.
     pub timeout: u64,
     /// Answers with another status.
     pub status: u64,
@@ -201,6 +206,7 @@ impl Errors {
 pub struct Health {
     /// CPU time over wall time and threads, 0 to 1.
     pub cpu_share: f64,
-    /// How late requests were written after they were due and their connection was free, 99th percentile, µs.
+    /// How late requests were written after they were due and their connection was free, 99th percentile, µs. In a
+    /// closed loop: after the generator woke up to the answer before.
     pub send_lag_us_p99: u64,
 }
