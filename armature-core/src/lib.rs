@@ -1,1 +1,58 @@
-//! Placeholder while the skeleton is laid.
+//! An HTTP/1.1 server core and the programming model on top of it.
+//!
+//! ```no_run
+//! use armature_core::{Json, Path, Router, Server, SmallString, get};
+//!
+//! async fn user(Path(id): Path<SmallString>) -> SmallString {
+//!     id
+//! }
+//!
+//! async fn sum(Path((a, b)): Path<(i64, i64)>) -> Json<i64> {
+//!     Json(a + b)
+//! }
+//!
+//! let server = Server::bind("127.0.0.1:8080")?.drain_on_signals()?;
+//! server.serve(|_worker| {
+//!     Router::new()
+//!         .route("/users/{id}", get(user))
+//!         .route("/sum/{a}/{b}", get(sum))
+//! })?;
+//! # Ok::<(), armature_core::Error>(())
+//! ```
+//!
+//! Each worker is one thread with its own runtime, listener and service, so handlers and their state need not be `Send`.
+//!
+//! The files, by floor; imports only go down:
+//! - 4: [`server`](Server)
+//! - 3: `io`, `conn`, `worker`: sockets, time and threads
+//! - 2: [`service`], [`handler`], [`extract`], [`respond`]: the programming model
+//! - 1: [`h1`], [`route`], [`buffer`], [`collections`]: mechanisms without sockets, clocks or tasks
+//! - 0: [`http`], [`body`], [`Limits`], [`Error`]: the vocabulary
+
+pub mod body;
+pub mod buffer;
+pub mod collections;
+mod conn;
+mod error;
+pub mod extract;
+pub mod h1;
+pub mod handler;
+pub mod http;
+mod io;
+mod limits;
+pub mod respond;
+pub mod route;
+mod server;
+pub mod service;
+mod worker;
+
+pub use body::{Body, RequestBody};
+pub use collections::SmallString;
+pub use error::{Error, ErrorKind};
+pub use extract::{Json, Path, Query, State};
+pub use http::{Method, StatusCode};
+pub use limits::{HEAD_FIELDS_CEILING, Limits};
+pub use respond::{Html, IntoResponse, Response};
+pub use server::{Handle, IntoService, Server, WorkerContext};
+pub use service::{MethodRouter, Router, Routes, Service, any, delete, get, head, options, patch, post, put};
+pub use worker::counters::Counters;

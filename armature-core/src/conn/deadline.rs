@@ -1,0 +1,110 @@
+//! Which deadline a connection is under, and what happens when it passes.
+
+use std::{ops::ControlFlow, time::Duration};
+
+use super::{Conn, Phase};
+use crate::{body::BodyError, h1::Refusal, io::Stream, limits::Limits, service::Service};
+
+/// What a connection waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wait {
+    /// Nothing that has a deadline: its handler is running.
+    Nothing,
+    /// The rest of a head, or the first one.
+    Head,
+    /// The next request.
+    Idle,
+    /// The next request, while the worker is stopping.
+    Drain,
+    /// The rest of a body.
+    Body,
+    /// Room in the socket's send buffer.
+    Write,
+    /// The peer's end, after ours.
+    Linger,
+}
+
+/// How long a body may take from its beginning, given how much of it has arrived.
+pub(super) fn body_allowance(received_bytes: u64, limits: &Limits) -> Duration {
+    let earned_ms = received_bytes.saturating_mul(1_000) / u64::from(limits.body_rate_bytes_per_s_min.max(1));
+    limits.body_deadline.saturating_add(Duration::from_millis(earned_ms))
+}
+
+impl<IO: Stream, S: Service> Conn<IO, S> {
+    /// Puts the connection under a deadline, unless it is under that one already.
+    #[inline]
+    pub(super) fn wait_for(&mut self, wait: Wait, after: Duration) {
+        if self.wait != wait {
+            self.wait = wait;
+            self.worker.timers.set(self.timer, after);
+        }
+    }
+
+    /// Takes the connection out of this deadline: there was progress. A deadline that then passes is ignored.
+    #[inline]
+    pub(super) fn wait_not(&mut self, wait: Wait) {
+        if self.wait == wait {
+            self.wait = Wait::Nothing;
+        }
+    }
+
+    /// The deadline for what comes between two requests.
+    pub(super) fn wait_for_head(&mut self) {
+        let limits = &self.worker.limits;
+        let (wait, after) = if self.protocol.is_inside_head() {
+            (Wait::Head, limits.head_deadline)
+        } else if self.worker.is_draining() {
+            (Wait::Drain, limits.drain_idle)
+        } else if self.answered == 0 {
+            (Wait::Head, limits.head_deadline)
+        } else {
+            (Wait::Idle, limits.idle_deadline)
+        };
+        self.wait_for(wait, after);
+    }
+
+    /// Acts on a deadline that has passed; `Break` ends the connection on the spot.
+    pub(super) fn deadline_passed(&mut self) -> ControlFlow<()> {
+        match self.wait {
+            Wait::Nothing => ControlFlow::Continue(()),
+            Wait::Head => {
+                self.wait = Wait::Nothing;
+                self.refuse(Refusal::HeadDeadline);
+                ControlFlow::Continue(())
+            }
+            Wait::Drain => {
+                self.wait = Wait::Nothing;
+                self.phase = Phase::Flushing;
+                ControlFlow::Continue(())
+            }
+            Wait::Body => {
+                self.wait = Wait::Nothing;
+                self.protocol.close();
+                match &self.incoming {
+                    Some(incoming) => {
+                        incoming.feed.finish(Err(BodyError::Refused(Refusal::BodyDeadline)), None);
+                        ControlFlow::Continue(())
+                    }
+                    // The answer is out already; what is missing was only to be thrown away.
+                    None => ControlFlow::Break(()),
+                }
+            }
+            Wait::Idle | Wait::Write | Wait::Linger => ControlFlow::Break(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_earns_time_by_arriving() {
+        let limits =
+            Limits { body_deadline: Duration::from_secs(10), body_rate_bytes_per_s_min: 100, ..Limits::default() };
+        for (received, allowed_s) in [(0, 10), (99, 10), (100, 11), (10_000, 110)] {
+            assert_eq!(body_allowance(received, &limits).as_secs(), allowed_s, "{received}");
+        }
+        assert!(body_allowance(u64::MAX, &limits) > Duration::from_secs(1 << 40));
+    }
+}

@@ -1,0 +1,202 @@
+//! Request bodies: handed over whole, fed to a handler as it asks, or read and thrown away.
+
+use std::{
+    rc::Rc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use bytes::{Buf, Bytes};
+
+use super::{
+    Conn, End, call,
+    deadline::{Wait, body_allowance},
+};
+use crate::{
+    body::{BodyError, Feed, RequestBody},
+    h1::{Refusal, encode, framing::Framing},
+    io::Stream,
+    service::{Request, RequestHead, Service},
+};
+
+/// A request body that is being fed to a handler.
+pub(super) struct Incoming {
+    pub(super) feed: Rc<Feed>,
+    /// When the body began, on the worker's clock.
+    since: Duration,
+    received_bytes: u64,
+}
+
+impl<IO: Stream, S: Service> Conn<IO, S> {
+    /// Answers the request at the start of the input, whose head is in the worker's index and which has a body.
+    pub(super) fn answer_with_body(&mut self, cx: &mut Context<'_>) -> bool {
+        let worker = self.worker.clone();
+        let index = worker.index.borrow();
+        let head = self.input.split_to(index.len);
+        if !self.input.is_empty() {
+            // The body is on its way, so nobody waits to be told to send it (RFC 9110 §10.1.1).
+            self.protocol.take_continue();
+        }
+        let piece = match self.decode() {
+            Ok(piece) => piece,
+            Err(refusal) => {
+                drop(index);
+                self.protocol.close();
+                self.refuse(refusal);
+                return true;
+            }
+        };
+        let limit = worker.limits.body_bytes_max;
+        let body = if self.protocol.body_is_read() {
+            RequestBody::whole(piece, limit, self.protocol.body().take_trailers())
+        } else {
+            let declared = match index.framing {
+                Framing::Length(length) => Some(length),
+                _ => None,
+            };
+            let feed = Rc::new(Feed::default());
+            let received_bytes = piece.len() as u64;
+            if received_bytes > 0 {
+                feed.push(piece);
+            }
+            self.incoming = Some(Box::new(Incoming { feed: feed.clone(), since: worker.timers.now(), received_bytes }));
+            RequestBody::fed(feed, declared, limit)
+        };
+        let request = Request { head: RequestHead::new(&head, &index), body };
+        let (slot, answer) = call(&worker, request, cx);
+        drop(index);
+        if answer.is_ready() {
+            self.end_incoming();
+        }
+        self.settle(slot, answer);
+        true
+    }
+
+    /// Takes what has arrived of the body out of the input.
+    fn decode(&mut self) -> Result<Bytes, Refusal> {
+        let decoded = self.protocol.body().decode(&mut self.input, &self.worker.limits)?;
+        if decoded.consumed == 0 {
+            return Ok(Bytes::new());
+        }
+        let mut piece = self.input.split_to(decoded.consumed);
+        piece.truncate(decoded.data.end);
+        piece.advance(decoded.data.start);
+        Ok(piece.freeze())
+    }
+
+    /// Brings the handler the piece that it asks for; pending when it asks for none or none is there.
+    pub(super) fn feed_body(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), End>> {
+        loop {
+            let Some(incoming) = &mut self.incoming else { return Poll::Pending };
+            if !incoming.feed.is_wanted() {
+                // The reader may be in another task of this thread; it will wake this one.
+                incoming.feed.watch(Some(cx.waker().clone()));
+                return Poll::Pending;
+            }
+            let feed = incoming.feed.clone();
+            match self.decode() {
+                Err(refusal) => {
+                    self.protocol.close();
+                    feed.finish(Err(BodyError::Refused(refusal)), None);
+                    return Poll::Ready(Ok(()));
+                }
+                Ok(piece) if !piece.is_empty() => {
+                    feed.push(piece);
+                    if self.protocol.body_is_read() {
+                        feed.finish(Ok(()), self.protocol.body().take_trailers());
+                    }
+                    return Poll::Ready(Ok(()));
+                }
+                Ok(_) if self.protocol.body_is_read() => {
+                    feed.finish(Ok(()), self.protocol.body().take_trailers());
+                    return Poll::Ready(Ok(()));
+                }
+                Ok(_) => {}
+            }
+            if self.protocol.take_continue() && self.sending.is_none() {
+                self.output.buffer().extend_from_slice(encode::CONTINUE);
+            }
+            match self.flush(cx) {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(_)) => return Poll::Ready(Err(End::Abort)),
+                Poll::Pending => return Poll::Pending,
+            }
+            match self.read_body(cx) {
+                Poll::Ready(Ok(0)) => {
+                    feed.finish(Err(BodyError::Ended), None);
+                    return Poll::Ready(Ok(()));
+                }
+                Poll::Ready(Ok(_)) => {}
+                Poll::Ready(Err(end)) => return Poll::Ready(Err(end)),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+
+    /// Reads and throws away what a handler left of its request's body, as far as that is allowed.
+    pub(super) fn discard_body(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), End>> {
+        loop {
+            let before = self.input.len() as u64;
+            if self.decode().is_err() {
+                self.protocol.close();
+                return Poll::Ready(Ok(()));
+            }
+            self.discarded_bytes += before - self.input.len() as u64;
+            if self.discarded_bytes > self.worker.limits.unread_body_bytes_max {
+                self.protocol.close();
+                return Poll::Ready(Ok(()));
+            }
+            if self.protocol.body_is_read() {
+                self.discarded_bytes = 0;
+                self.wait_not(Wait::Body);
+                return Poll::Ready(Ok(()));
+            }
+            if std::task::ready!(self.flush(cx)).is_err() {
+                return Poll::Ready(Err(End::Abort));
+            }
+            if std::task::ready!(self.read_body(cx))? == 0 {
+                return Poll::Ready(Ok(()));
+            }
+        }
+    }
+
+    /// Reads once, under the body's deadline; 0 is the end of the stream.
+    fn read_body(&mut self, cx: &mut Context<'_>) -> Poll<Result<usize, End>> {
+        if self.peer_ended {
+            self.protocol.close();
+            return Poll::Ready(Ok(0));
+        }
+        match self.fill(cx) {
+            Poll::Ready(Ok(read)) => {
+                if read == 0 {
+                    self.peer_ended = true;
+                    self.protocol.close();
+                }
+                if let Some(incoming) = &mut self.incoming {
+                    incoming.received_bytes += read as u64;
+                    // Set anew below, with what this read has earned.
+                    self.wait = Wait::Nothing;
+                }
+                Poll::Ready(Ok(read))
+            }
+            Poll::Ready(Err(_)) => Poll::Ready(Err(End::Abort)),
+            Poll::Pending => {
+                let limits = &self.worker.limits;
+                let after = self.incoming.as_ref().map_or(limits.body_deadline, |incoming| {
+                    let passed = self.worker.timers.now().saturating_sub(incoming.since);
+                    body_allowance(incoming.received_bytes, limits).saturating_sub(passed)
+                });
+                self.wait_for(Wait::Body, after);
+                Poll::Pending
+            }
+        }
+    }
+
+    /// Parts from the handler's end of the body; a reader that is still there is told that no more comes.
+    pub(super) fn end_incoming(&mut self) {
+        if let Some(incoming) = self.incoming.take() {
+            incoming.feed.watch(None);
+            incoming.feed.finish(Err(BodyError::Ended), None);
+        }
+    }
+}

@@ -1,0 +1,387 @@
+//! One connection: moves bytes between its socket, the protocol and the service, one request after the other.
+//!
+//! The only caller of `h1` and of `io` in a running server, and generic over both stream and service. Every request in
+//! the buffer is answered before anything is written, so that a batch of pipelined requests costs one write; and nothing
+//! waits unwritten while the connection waits for something else. Leaves request bodies to `incoming.rs`, streamed
+//! responses to `outgoing.rs`, and which deadline applies to `deadline.rs`.
+
+mod deadline;
+mod incoming;
+mod outgoing;
+
+use std::{
+    future::Future,
+    io,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
+    rc::Rc,
+    task::{Context, Poll, ready},
+};
+
+use bytes::{Buf, BytesMut};
+
+use crate::{
+    body::RequestBody,
+    buffer::{self, Output},
+    h1::{self, Refusal, connection::NextHead, framing::Framing},
+    http::StatusCode,
+    io::Stream,
+    respond::{Response, TEXT_PLAIN},
+    service::{Request, RequestHead, Service, Slot},
+    worker::{Worker, timer::TimerKey},
+};
+use deadline::Wait;
+use incoming::Incoming;
+use outgoing::Sending;
+
+/// One connection, as the task that serves it.
+pub(crate) struct Conn<IO: Stream, S: Service> {
+    stream: IO,
+    worker: Rc<Worker<S>>,
+    timer: TimerKey,
+    wait: Wait,
+    phase: Phase,
+    /// The peer has shut its write side.
+    peer_ended: bool,
+    /// Answers so far, as far as it can be counted.
+    answered: u32,
+    /// Bytes of the present request's body that were read and thrown away.
+    discarded_bytes: u64,
+    protocol: h1::Connection,
+    input: BytesMut,
+    output: Output,
+    /// The handler that is running.
+    running: Option<Slot>,
+    /// The request body that is being fed to a handler.
+    incoming: Option<Box<Incoming>>,
+    /// The response body that is being sent.
+    sending: Option<Box<Sending>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// Not polled yet.
+    Opened,
+    /// Requests are read and answered.
+    Serving,
+    /// No more requests; what is left is written.
+    Flushing,
+    /// The write side is shut; so many bytes are still read, so that no reset overtakes the last answer.
+    Lingering(usize),
+}
+
+/// How serving ended.
+enum End {
+    /// In order: write what is left, then close.
+    Close,
+    /// Nothing more can or may be written.
+    Abort,
+}
+
+impl<IO: Stream, S: Service> Conn<IO, S> {
+    pub(crate) fn new(stream: IO, worker: Rc<Worker<S>>) -> Self {
+        worker.connection_opened();
+        Self {
+            stream,
+            timer: worker.timers.insert(),
+            worker,
+            wait: Wait::Nothing,
+            phase: Phase::Opened,
+            peer_ended: false,
+            answered: 0,
+            discarded_bytes: 0,
+            protocol: h1::Connection::default(),
+            input: BytesMut::new(),
+            output: Output::default(),
+            running: None,
+            incoming: None,
+            sending: None,
+        }
+    }
+
+    /// Serves until the connection is to end.
+    fn serve(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        let mut turns = self.worker.limits.requests_per_poll_max;
+        loop {
+            if self.sending.is_some() {
+                match ready!(self.send(cx)) {
+                    Ok(()) => continue,
+                    Err(end) => return Poll::Ready(end),
+                }
+            }
+            if self.running.is_some() {
+                match ready!(self.poll_handler(cx)) {
+                    Ok(()) => continue,
+                    Err(end) => return Poll::Ready(end),
+                }
+            }
+            if self.protocol.is_closing() {
+                return Poll::Ready(End::Close);
+            }
+            if self.output.len() >= self.worker.limits.output_bytes_per_poll_max {
+                turns = 0;
+            }
+            if turns == 0 || self.output.has_tail() {
+                if ready!(self.flush(cx)).is_err() {
+                    return Poll::Ready(End::Abort);
+                }
+                if turns == 0 {
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+            }
+            if !self.protocol.body_is_read() {
+                match ready!(self.discard_body(cx)) {
+                    Ok(()) => continue,
+                    Err(end) => return Poll::Ready(end),
+                }
+            }
+            if self.answer_next(cx) {
+                turns -= 1;
+                continue;
+            }
+            if self.protocol.is_closing() {
+                return Poll::Ready(End::Close);
+            }
+            match ready!(self.more_input(cx)) {
+                Ok(()) => {}
+                Err(end) => return Poll::Ready(end),
+            }
+        }
+    }
+
+    /// Answers the request at the start of the input, or hands it to a handler; `false` if none is there as a whole.
+    fn answer_next(&mut self, cx: &mut Context<'_>) -> bool {
+        let Self { worker, protocol, input, .. } = self;
+        let mut index = worker.index.borrow_mut();
+        match protocol.next_head(input, &worker.limits, &mut index) {
+            Ok(NextHead::Complete { skip }) => {
+                self.wait = Wait::Nothing;
+                worker.counters.requests.add(1);
+                if index.framing != Framing::None {
+                    drop(index);
+                    input.advance(skip);
+                    return self.answer_with_body(cx);
+                }
+                let len = index.len;
+                let request =
+                    Request { head: RequestHead::new(&input[skip..skip + len], &index), body: RequestBody::empty() };
+                let (slot, answer) = call(worker, request, cx);
+                input.advance(skip + len);
+                drop(index);
+                self.settle(slot, answer);
+                true
+            }
+            Ok(NextHead::Partial { skip }) => {
+                input.advance(skip);
+                false
+            }
+            Err(refusal) => {
+                drop(index);
+                self.refuse(refusal);
+                true
+            }
+        }
+    }
+
+    /// Takes what a handler answered at once, or keeps it running.
+    #[inline]
+    fn settle(&mut self, slot: Slot, answer: Poll<Response>) {
+        match answer {
+            Poll::Ready(response) => {
+                self.worker.give_slot(slot);
+                self.respond(response);
+            }
+            Poll::Pending => self.running = Some(slot),
+        }
+    }
+
+    /// Polls the running handler, and brings it the body that it asks for.
+    fn poll_handler(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), End>> {
+        loop {
+            if let Some(incoming) = &self.incoming {
+                incoming.feed.watch(None);
+            }
+            let Some(slot) = &mut self.running else { return Poll::Ready(Ok(())) };
+            let polled = catch_unwind(AssertUnwindSafe(|| slot.poll(cx)));
+            match polled.unwrap_or_else(|_| Poll::Ready(panicked(&self.worker))) {
+                Poll::Ready(response) => {
+                    if let Some(slot) = self.running.take() {
+                        put_away(&self.worker, slot);
+                    }
+                    self.end_incoming();
+                    self.respond(response);
+                    return Poll::Ready(Ok(()));
+                }
+                Poll::Pending => {
+                    match self.feed_body(cx) {
+                        Poll::Ready(Ok(())) => continue,
+                        Poll::Ready(Err(end)) => return Poll::Ready(Err(end)),
+                        Poll::Pending => {}
+                    }
+                    // Whether or not this can be written now, a wake-up is arranged for: the handler's or the socket's.
+                    return match self.flush(cx) {
+                        Poll::Ready(Err(_)) => Poll::Ready(Err(End::Abort)),
+                        _ => Poll::Pending,
+                    };
+                }
+            }
+        }
+    }
+
+    /// Writes what waits, then reads more.
+    fn more_input(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), End>> {
+        if ready!(self.flush(cx)).is_err() {
+            return Poll::Ready(Err(End::Abort));
+        }
+        if self.peer_ended {
+            return Poll::Ready(Err(End::Close));
+        }
+        match self.fill(cx) {
+            Poll::Ready(Ok(0)) => {
+                self.peer_ended = true;
+                Poll::Ready(Err(End::Close))
+            }
+            Poll::Ready(Ok(_)) => Poll::Ready(Ok(())),
+            Poll::Ready(Err(_)) => Poll::Ready(Err(End::Abort)),
+            Poll::Pending => {
+                self.wait_for_head();
+                Poll::Pending
+            }
+        }
+    }
+
+    /// Reads once. A connection that waits with nothing read holds no buffer.
+    fn fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        if self.input.capacity() == 0 {
+            self.input = buffer::take_read();
+        }
+        if self.input.capacity() - self.input.len() < buffer::READ_BYTES / 2 {
+            self.input.reserve(buffer::READ_BYTES);
+        }
+        let polled = self.stream.poll_read(&mut self.input, cx);
+        if polled.is_pending() && self.input.is_empty() {
+            buffer::give_read(std::mem::take(&mut self.input));
+        }
+        polled
+    }
+
+    /// Writes everything that waits.
+    #[inline]
+    fn flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.output.is_empty() {
+            match self.stream.poll_write(&mut self.output, cx) {
+                Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                Poll::Ready(Ok(_)) => self.wait_not(Wait::Write),
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => {
+                    self.wait_for(Wait::Write, self.worker.limits.write_deadline);
+                    return Poll::Pending;
+                }
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Answers a peer's mistake; the connection ends after it.
+    #[cold]
+    fn refuse(&mut self, refusal: Refusal) {
+        self.worker.counters.refused.add(1);
+        self.protocol.close();
+        self.respond(Response::new(TEXT_PLAIN, refusal.reason()).with_status(refusal.status()));
+    }
+
+    /// Ends the connection in stages (RFC 9112 §9.6): write, shut the write side, read what is under way, close.
+    fn close(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.phase == Phase::Flushing {
+            if ready!(self.flush(cx)).is_err() {
+                return Poll::Ready(());
+            }
+            if ready!(self.stream.poll_shutdown(cx)).is_err() || self.peer_ended {
+                return Poll::Ready(());
+            }
+            self.phase = Phase::Lingering(self.worker.limits.linger_bytes_max);
+        }
+        while let Phase::Lingering(left) = self.phase {
+            self.input.clear();
+            match self.fill(cx) {
+                Poll::Ready(Ok(read)) if read > 0 && read < left => self.phase = Phase::Lingering(left - read),
+                Poll::Ready(_) => return Poll::Ready(()),
+                Poll::Pending => {
+                    self.wait_for(Wait::Linger, self.worker.limits.linger_deadline);
+                    return Poll::Pending;
+                }
+            }
+        }
+        Poll::Ready(())
+    }
+}
+
+impl<IO: Stream + Unpin, S: Service> Future for Conn<IO, S> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.get_mut();
+        if this.phase == Phase::Opened {
+            // A task has the same waker for life.
+            this.worker.timers.watch(this.timer, cx.waker());
+            this.phase = Phase::Serving;
+        }
+        if this.worker.timers.take_passed(this.timer) && this.deadline_passed().is_break() {
+            return Poll::Ready(());
+        }
+        if this.phase == Phase::Serving {
+            match ready!(this.serve(cx)) {
+                End::Close => this.phase = Phase::Flushing,
+                End::Abort => return Poll::Ready(()),
+            }
+        }
+        this.close(cx)
+    }
+}
+
+impl<IO: Stream, S: Service> Drop for Conn<IO, S> {
+    fn drop(&mut self) {
+        self.end_incoming();
+        self.output.clear();
+        if let Some(slot) = self.running.take() {
+            put_away(&self.worker, slot);
+        }
+        buffer::give_read(std::mem::take(&mut self.input));
+        self.worker.timers.remove(self.timer);
+        self.worker.connection_closed();
+    }
+}
+
+/// Calls the service; a panic in it becomes 500.
+#[inline]
+fn call<S: Service>(worker: &Worker<S>, request: Request<'_>, cx: &mut Context<'_>) -> (Slot, Poll<Response>) {
+    let mut slot = worker.take_slot();
+    let answer = catch_unwind(AssertUnwindSafe(|| worker.service.call(request, &mut slot, cx)));
+    match answer {
+        Ok(answer) => (slot, answer),
+        Err(_) => {
+            put_away(worker, slot);
+            (Slot::default(), Poll::Ready(panicked(worker)))
+        }
+    }
+}
+
+/// A handler that panicked may have left anything behind, so its connection ends.
+#[cold]
+fn panicked<S: Service>(worker: &Worker<S>) -> Response {
+    worker.counters.panics.add(1);
+    Response::status(StatusCode::INTERNAL_SERVER_ERROR).with_close()
+}
+
+/// Empties a slot and keeps it for another request; a future whose drop panics takes its memory with it.
+fn put_away<S: Service>(worker: &Worker<S>, slot: Slot) {
+    let emptied = catch_unwind(AssertUnwindSafe(move || {
+        let mut slot = slot;
+        slot.clear();
+        slot
+    }));
+    if let Ok(slot) = emptied {
+        worker.give_slot(slot);
+    }
+}

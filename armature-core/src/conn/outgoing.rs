@@ -1,0 +1,170 @@
+//! Responses: encoded into the output, with their bodies copied, attached or streamed.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use super::{Conn, End};
+use crate::{
+    body::{Body, BodySource},
+    buffer,
+    h1::{
+        connection::{BodyLength, Framed},
+        encode::{self, BodyHead, ResponseHead},
+    },
+    io::Stream,
+    respond::Response,
+    service::Service,
+};
+
+/// A body up to this size is copied behind its head; a larger one becomes a second buffer of the same write (writev(2)).
+const COPY_BYTES_MAX: usize = 8_192;
+
+/// A stream is asked for more while less than this waits to be written.
+const STREAM_BYTES_AHEAD: usize = 65_536;
+
+/// A response body that is made while it is sent.
+pub(super) struct Sending {
+    source: Pin<Box<dyn BodySource>>,
+    chunked: bool,
+    /// Bytes that were declared and not yet sent.
+    remaining: Option<u64>,
+    /// The line end of a chunk whose data was attached is still to be written.
+    owes_chunk_end: bool,
+}
+
+impl<IO: Stream, S: Service> Conn<IO, S> {
+    /// Encodes a response to the request at hand.
+    #[inline]
+    pub(super) fn respond(&mut self, response: Response) {
+        let parts = response.into_parts();
+        let length = match (&parts.body, parts.declared_length) {
+            // A handler of HEAD may say how long the body of GET would be.
+            (Body::Stream(_) | Body::Empty, Some(declared)) => BodyLength::Known(declared),
+            (body, _) => body.length().map_or(BodyLength::Unknown, BodyLength::Known),
+        };
+        let close = parts.close || self.worker.is_draining();
+        let worker = &self.worker;
+        let framed = self.protocol.frame(parts.status, length, close, &worker.limits);
+        self.answered = self.answered.saturating_add(1);
+        let out = self.output.buffer();
+        worker.stamp.with(worker.timers.unix_s(), |stamp| {
+            encode::response_head(
+                out,
+                &ResponseHead {
+                    status: parts.status,
+                    content_type: parts.content_type,
+                    body: framed.head,
+                    persistence: framed.persistence,
+                    fields: &parts.fields,
+                    stamp,
+                },
+            );
+        });
+        if parts.fields.capacity() > 0 {
+            buffer::give(parts.fields);
+        }
+        self.respond_body(parts.body, framed);
+    }
+
+    #[inline]
+    fn respond_body(&mut self, body: Body, framed: Framed) {
+        match body {
+            Body::Empty => {}
+            Body::Stream(source) if framed.sends_body => {
+                let remaining = match framed.head {
+                    BodyHead::Length(length) => Some(length),
+                    _ => None,
+                };
+                let chunked = framed.head == BodyHead::Chunked;
+                self.sending = Some(Box::new(Sending { source, chunked, remaining, owes_chunk_end: false }));
+            }
+            Body::Stream(_) => {}
+            body if framed.sends_body && body.as_slice().len() > COPY_BYTES_MAX => self.output.set_tail(body),
+            body => {
+                if framed.sends_body {
+                    self.output.buffer().extend_from_slice(body.as_slice());
+                }
+                if let Body::Owned(bytes) = body {
+                    buffer::give(bytes);
+                }
+            }
+        }
+    }
+
+    /// Sends the next pieces of a streamed body; ready when it is done.
+    pub(super) fn send(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), End>> {
+        loop {
+            if self.output.has_tail() || self.output.len() >= STREAM_BYTES_AHEAD {
+                match self.flush(cx) {
+                    Poll::Ready(Ok(())) => {}
+                    Poll::Ready(Err(_)) => return Poll::Ready(Err(End::Abort)),
+                    Poll::Pending => return Poll::Pending,
+                }
+            }
+            let Some(sending) = &mut self.sending else { return Poll::Ready(Ok(())) };
+            if std::mem::take(&mut sending.owes_chunk_end) {
+                self.output.buffer().extend_from_slice(encode::CHUNK_END);
+            }
+            let polled = catch_unwind(AssertUnwindSafe(|| sending.source.as_mut().poll_piece(cx)));
+            match polled {
+                Ok(Poll::Ready(Some(Ok(piece)))) if piece.is_empty() => {}
+                Ok(Poll::Ready(Some(Ok(piece)))) => {
+                    if let Some(remaining) = &mut sending.remaining {
+                        // Never more bytes than were declared.
+                        match remaining.checked_sub(piece.len() as u64) {
+                            Some(left) => *remaining = left,
+                            None => return self.cut(cx),
+                        }
+                    }
+                    let chunked = sending.chunked;
+                    let attached = piece.len() > COPY_BYTES_MAX;
+                    sending.owes_chunk_end = chunked && attached;
+                    let out = self.output.buffer();
+                    if chunked {
+                        encode::chunk_head(out, piece.len());
+                    }
+                    if attached {
+                        self.output.set_tail(Body::Bytes(piece));
+                    } else {
+                        out.extend_from_slice(&piece);
+                        if chunked {
+                            out.extend_from_slice(encode::CHUNK_END);
+                        }
+                    }
+                }
+                Ok(Poll::Ready(None)) => {
+                    if sending.remaining.is_some_and(|left| left > 0) {
+                        return self.cut(cx);
+                    }
+                    if sending.chunked {
+                        self.output.buffer().extend_from_slice(encode::LAST_CHUNK);
+                    }
+                    self.sending = None;
+                    return Poll::Ready(Ok(()));
+                }
+                Ok(Poll::Ready(Some(Err(_)))) => return self.cut(cx),
+                Ok(Poll::Pending) => {
+                    return match self.flush(cx) {
+                        Poll::Ready(Err(_)) => Poll::Ready(Err(End::Abort)),
+                        _ => Poll::Pending,
+                    };
+                }
+                Err(_) => {
+                    self.worker.counters.panics.add(1);
+                    return self.cut(cx);
+                }
+            }
+        }
+    }
+
+    /// Ends a response that cannot be finished: what is there is written if that is possible at once, then the
+    /// connection is cut, so that the client sees that something is missing.
+    fn cut(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), End>> {
+        self.sending = None;
+        let _ = self.flush(cx);
+        Poll::Ready(Err(End::Abort))
+    }
+}

@@ -1,0 +1,70 @@
+//! The one error of the library's API: what went wrong in building or running a server, with its cause.
+//!
+//! Errors of single requests are not here: a peer's mistake is an [`h1::Refusal`](crate::h1::Refusal), an extractor's
+//! is a rejection. Read next: `limits.rs`.
+
+use std::{error, fmt, io};
+
+/// Why a server could not be built or could not run.
+#[derive(Debug)]
+pub struct Error {
+    kind: ErrorKind,
+    context: String,
+    source: Option<Box<dyn error::Error + Send + Sync>>,
+}
+
+/// What kind of thing went wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// A route has bad syntax or conflicts with another.
+    Route,
+    /// A limit is out of its range.
+    Limits,
+    /// The address could not be bound.
+    Bind,
+    /// A worker's thread or runtime could not be started.
+    Worker,
+    /// A signal handler could not be installed.
+    Signal,
+}
+
+impl Error {
+    pub(crate) fn new(kind: ErrorKind, context: impl Into<String>) -> Self {
+        Self { kind, context: context.into(), source: None }
+    }
+
+    pub(crate) fn io(kind: ErrorKind, context: impl Into<String>, source: io::Error) -> Self {
+        Self::caused(kind, context, Box::new(source))
+    }
+
+    pub(crate) fn caused(
+        kind: ErrorKind,
+        context: impl Into<String>,
+        source: Box<dyn error::Error + Send + Sync>,
+    ) -> Self {
+        Self { kind, context: context.into(), source: Some(source) }
+    }
+
+    /// What kind of thing went wrong.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.context)?;
+        if let Some(source) = &self.source {
+            write!(f, ": {source}")?;
+        }
+        Ok(())
+    }
+}
+
+impl error::Error for Error {
+    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
+}

@@ -1,0 +1,77 @@
+//! Extractors: what a handler's arguments are made of.
+//!
+//! One extractor, one file: [`Path`], [`Query`], [`Json`], [`State`], and in `plain.rs` the types that need no wrapper.
+//! Failures are [`Rejection`]s, which are responses. Read next: `../handler.rs`.
+
+use std::future::{Future, Ready, ready};
+
+use crate::{
+    respond::IntoResponse,
+    service::{Request, RequestHead},
+};
+
+mod json;
+mod path;
+mod plain;
+mod query;
+mod rejection;
+mod state;
+
+pub use json::Json;
+pub use path::Path;
+pub use query::Query;
+pub use rejection::Rejection;
+pub use state::{FromRef, State};
+
+/// Made from a request's head alone.
+#[diagnostic::on_unimplemented(message = "`{Self}` cannot be extracted from the head of a request")]
+pub trait FromHead<S>: Sized {
+    /// What is answered when it cannot be made.
+    type Rejection: IntoResponse;
+
+    /// Makes it from the head, which is borrowed for this call only.
+    ///
+    /// # Errors
+    /// The rejection, which answers the request.
+    fn from_head(head: &RequestHead<'_>, state: &S) -> Result<Self, Self::Rejection>;
+}
+
+/// Marks what is made from the head alone.
+#[derive(Debug, Clone, Copy)]
+pub struct ViaHead;
+
+/// Marks what takes the body.
+#[derive(Debug, Clone, Copy)]
+pub struct ViaBody;
+
+/// Made from a whole request; the last argument of a handler.
+///
+/// `Via` is [`ViaBody`] for extractors that take the body; everything that is made from the head is also made from a
+/// whole request, [`ViaHead`].
+#[diagnostic::on_unimplemented(message = "`{Self}` cannot be extracted from a request")]
+pub trait FromRequest<S, Via>: Sized {
+    /// What is answered when it cannot be made.
+    type Rejection: IntoResponse;
+
+    /// Begins to make it. What is needed of the head is taken during this call; the future owns all that it needs.
+    fn from_request(
+        request: Request<'_>,
+        state: &S,
+    ) -> impl Future<Output = Result<Self, Self::Rejection>> + 'static + use<Self, S, Via>;
+}
+
+impl<S, T: FromHead<S> + 'static> FromRequest<S, ViaHead> for T
+where
+    T::Rejection: 'static,
+{
+    type Rejection = T::Rejection;
+
+    #[inline]
+    fn from_request(
+        request: Request<'_>,
+        state: &S,
+    ) -> impl Future<Output = Result<Self, Self::Rejection>> + 'static + use<S, T> {
+        let made: Ready<Result<T, T::Rejection>> = ready(T::from_head(&request.head, state));
+        made
+    }
+}

@@ -1,0 +1,40 @@
+//! The extractor of what the program keeps beside its requests.
+
+use std::convert::Infallible;
+
+use crate::{
+    extract::FromHead,
+    respond::{IntoResponse, Response},
+    service::RequestHead,
+};
+
+/// What [`Router::with_state`](crate::Router::with_state) was given, or a part of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct State<T>(pub T);
+
+/// A part of a state that handlers may ask for by itself.
+pub trait FromRef<S> {
+    /// Takes the part, usually by a clone that is cheap.
+    fn from_ref(state: &S) -> Self;
+}
+
+impl<T: Clone> FromRef<T> for T {
+    fn from_ref(state: &T) -> T {
+        state.clone()
+    }
+}
+
+impl<S, T: FromRef<S>> FromHead<S> for State<T> {
+    type Rejection = Infallible;
+
+    #[inline]
+    fn from_head(_: &RequestHead<'_>, state: &S) -> Result<Self, Infallible> {
+        Ok(Self(T::from_ref(state)))
+    }
+}
+
+impl IntoResponse for Infallible {
+    fn into_response(self) -> Response {
+        match self {}
+    }
+}

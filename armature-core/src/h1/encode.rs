@@ -1,0 +1,166 @@
+//! Writes response heads and chunk frames (RFC 9112 §4, §6, §7.1).
+//!
+//! Everything is appended to a buffer that the caller owns; the Date is handed in. Leaves the decision how a response is
+//! framed to `connection.rs`. Read next: `connection.rs`.
+
+use http::StatusCode;
+
+/// How the end of a response is made known, as far as its head says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BodyHead {
+    /// No field: 1xx, 204, 304, or a body that ends with the connection.
+    Silent,
+    /// Content-Length.
+    Length(u64),
+    /// Transfer-Encoding: chunked.
+    Chunked,
+}
+
+/// What Connection field a response carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Persistence {
+    /// None: HTTP/1.1 goes on by itself.
+    Implicit,
+    /// `keep-alive`, for HTTP/1.0 clients that asked for it.
+    KeepAlive,
+    /// `close`.
+    Close,
+    /// `upgrade`.
+    Upgrade,
+}
+
+/// All that a response head says.
+#[derive(Debug, Clone, Copy)]
+pub struct ResponseHead<'a> {
+    /// The status.
+    pub status: StatusCode,
+    /// The value of Content-Type; empty for none.
+    pub content_type: &'a str,
+    /// How the end is made known.
+    pub body: BodyHead,
+    /// Whether the connection goes on.
+    pub persistence: Persistence,
+    /// Further fields as they go on the wire, each with its CR LF.
+    pub fields: &'a [u8],
+    /// Server and Date as they go on the wire.
+    pub stamp: &'a [u8],
+}
+
+/// The interim response that invites a body (RFC 9110 §15.2.1).
+pub const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
+
+/// Appends a response head, its empty line included.
+#[inline]
+pub fn response_head(out: &mut Vec<u8>, head: &ResponseHead<'_>) {
+    // The fixed parts below stay under 192 bytes, the reason phrase included.
+    out.reserve(192 + head.content_type.len() + head.fields.len() + head.stamp.len());
+    if head.status == StatusCode::OK {
+        out.extend_from_slice(b"HTTP/1.1 200 OK\r\n");
+    } else {
+        status_line(out, head.status);
+    }
+    if !head.content_type.is_empty() {
+        out.extend_from_slice(b"Content-Type: ");
+        out.extend_from_slice(head.content_type.as_bytes());
+        out.extend_from_slice(b"\r\n");
+    }
+    match head.body {
+        BodyHead::Length(length) => {
+            out.extend_from_slice(b"Content-Length: ");
+            out.extend_from_slice(itoa::Buffer::new().format(length).as_bytes());
+            out.extend_from_slice(b"\r\n");
+        }
+        BodyHead::Chunked => out.extend_from_slice(b"Transfer-Encoding: chunked\r\n"),
+        BodyHead::Silent => {}
+    }
+    match head.persistence {
+        Persistence::Implicit => {}
+        Persistence::KeepAlive => out.extend_from_slice(b"Connection: keep-alive\r\n"),
+        Persistence::Close => out.extend_from_slice(b"Connection: close\r\n"),
+        Persistence::Upgrade => out.extend_from_slice(b"Connection: upgrade\r\n"),
+    }
+    if !head.fields.is_empty() {
+        out.extend_from_slice(head.fields);
+    }
+    out.extend_from_slice(head.stamp);
+    out.extend_from_slice(b"\r\n");
+}
+
+fn status_line(out: &mut Vec<u8>, status: StatusCode) {
+    out.extend_from_slice(b"HTTP/1.1 ");
+    out.extend_from_slice(status.as_str().as_bytes());
+    out.push(b' ');
+    out.extend_from_slice(status.canonical_reason().unwrap_or_default().as_bytes());
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Appends the size line of a chunk of `length` bytes, which must not be 0: that would end the body.
+pub fn chunk_head(out: &mut Vec<u8>, length: usize) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut line = [0_u8; 16];
+    let mut at = line.len();
+    let mut left = length;
+    while left > 0 {
+        at -= 1;
+        line[at] = DIGITS[left & 15];
+        left >>= 4;
+    }
+    out.extend_from_slice(&line[at..]);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// What follows the data of each chunk.
+pub const CHUNK_END: &[u8] = b"\r\n";
+
+/// What ends a chunked body without trailers, after the last chunk's [`CHUNK_END`].
+pub const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn head(status: u16, body: BodyHead, persistence: Persistence) -> String {
+        let mut out = Vec::new();
+        let head = ResponseHead {
+            status: StatusCode::from_u16(status).unwrap(),
+            content_type: "text/plain",
+            body,
+            persistence,
+            fields: b"A: b\r\n",
+            stamp: b"Server: s\r\n",
+        };
+        response_head(&mut out, &head);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn heads_as_they_go_on_the_wire() {
+        let cases = [
+            (
+                head(200, BodyHead::Length(13), Persistence::Implicit),
+                "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 13\r\nA: b\r\nServer: s\r\n\r\n",
+            ),
+            (
+                head(404, BodyHead::Chunked, Persistence::Close),
+                "HTTP/1.1 404 Not Found\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\
+                 A: b\r\nServer: s\r\n\r\n",
+            ),
+            (
+                head(799, BodyHead::Silent, Persistence::KeepAlive),
+                "HTTP/1.1 799 \r\nContent-Type: text/plain\r\nConnection: keep-alive\r\nA: b\r\nServer: s\r\n\r\n",
+            ),
+        ];
+        for (got, expected) in cases {
+            assert_eq!(got, expected);
+        }
+    }
+
+    #[test]
+    fn chunk_sizes_are_hexadecimal() {
+        for length in [1, 9, 10, 15, 16, 255, 256, 65_536, usize::MAX] {
+            let mut out = Vec::new();
+            chunk_head(&mut out, length);
+            assert_eq!(String::from_utf8(out).unwrap(), format!("{length:x}\r\n"));
+        }
+    }
+}

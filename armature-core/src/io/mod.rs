@@ -1,0 +1,30 @@
+//! The line between the connection loop and a back end of sockets.
+//!
+//! Buffers are owned on one side of the line at a time. A readiness back end uses them during the call; a completion
+//! back end may take them, leaving empty ones, and put them back when it is done. The loop is written once for both: it
+//! relies on nothing in a buffer while an operation on it is pending. Read next: `tcp.rs`.
+
+use std::{
+    io,
+    task::{Context, Poll},
+};
+
+use bytes::BytesMut;
+
+use crate::buffer::Output;
+
+mod tcp;
+
+pub(crate) use tcp::{Tcp, listen};
+
+/// One connected socket.
+pub(crate) trait Stream {
+    /// Appends what has arrived to `buffer` and says how many bytes that were; 0 is the end.
+    fn poll_read(&mut self, buffer: &mut BytesMut, cx: &mut Context<'_>) -> Poll<io::Result<usize>>;
+
+    /// Writes some of what waits in `output`, and takes it off.
+    fn poll_write(&mut self, output: &mut Output, cx: &mut Context<'_>) -> Poll<io::Result<usize>>;
+
+    /// Shuts the write side, so that the peer sees the end.
+    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+}

@@ -1,0 +1,260 @@
+//! The route table: from a method and a path to a value, with the parameters in between.
+//!
+//! One matchit tree per method, and in front of it a map of the paths without parameters. The table does not change once
+//! it is built, and a bad or conflicting pattern is an error when it is built. Leaves what the values are, and what is
+//! answered on a miss, to `service/router.rs`.
+
+mod params;
+
+use std::{
+    collections::HashMap,
+    hash::{BuildHasherDefault, Hasher},
+};
+
+pub use params::PathParams;
+
+use crate::{
+    error::{Error, ErrorKind},
+    http::Method,
+};
+
+/// From a method and a path to a value.
+#[derive(Debug)]
+pub struct RouteTable<T> {
+    methods: [MethodTable; Method::ROUTABLE],
+    values: Vec<T>,
+    routed: MethodSet,
+}
+
+#[derive(Debug, Clone, Default)]
+struct MethodTable {
+    exact: HashMap<Box<str>, usize, BuildHasherDefault<PathHasher>>,
+    tree: matchit::Router<usize>,
+}
+
+/// What the table knows about a method and a path.
+#[derive(Debug)]
+pub enum Lookup<'a, T> {
+    /// There is a route.
+    Found {
+        /// What was inserted for it.
+        value: &'a T,
+        /// The parameters of the path, as they were sent.
+        params: PathParams<'a>,
+    },
+    /// The path has routes for other methods only.
+    OtherMethods(MethodSet),
+    /// There is no route for this path.
+    NotFound,
+}
+
+/// A set of methods.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct MethodSet(u16);
+
+impl MethodSet {
+    /// Adds a method; [`Method::Other`] is in no set.
+    pub fn insert(&mut self, method: Method) {
+        if method != Method::Other {
+            self.0 |= 1 << method as u16;
+        }
+    }
+
+    /// Whether the method is in the set.
+    #[must_use]
+    pub fn contains(self, method: Method) -> bool {
+        method != Method::Other && self.0 & (1 << method as u16) != 0
+    }
+
+    /// Whether the set is empty.
+    #[must_use]
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// The value of an Allow field (RFC 9110 §10.2.1).
+    #[must_use]
+    pub fn allow(self) -> String {
+        let names: Vec<_> =
+            Method::ALL.into_iter().filter(|method| self.contains(*method)).map(Method::as_str).collect();
+        names.join(", ")
+    }
+}
+
+impl<T> Default for RouteTable<T> {
+    fn default() -> Self {
+        Self { methods: Default::default(), values: Vec::new(), routed: MethodSet::default() }
+    }
+}
+
+impl<T> RouteTable<T> {
+    /// Adds a route. `{name}` stands for one segment or the rest of one, `{*name}` for the rest of the path; `{{` and
+    /// `}}` are braces.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Route`] when the pattern is malformed, conflicts with another of the same method, or the method
+    /// cannot be routed.
+    pub fn insert(&mut self, method: Method, pattern: &str, value: T) -> Result<(), Error> {
+        let problem = |what: String| Error::new(ErrorKind::Route, format!("route {method} {pattern}: {what}"));
+        if !pattern.starts_with('/') {
+            return Err(problem("a pattern begins with /".into()));
+        }
+        let table = self
+            .methods
+            .get_mut(method as usize)
+            .ok_or_else(|| problem("only standard methods can be routed".into()))?;
+        let at = self.values.len();
+        table.tree.insert(pattern, at).map_err(|error| problem(error.to_string()))?;
+        if !pattern.contains(['{', '}']) {
+            table.exact.insert(pattern.into(), at);
+        }
+        self.values.push(value);
+        self.routed.insert(method);
+        Ok(())
+    }
+
+    /// Looks a path up. Allocates nothing on a hit of up to three parameters.
+    #[inline]
+    pub fn find<'a>(&'a self, method: Method, path: &'a str) -> Lookup<'a, T> {
+        if let Some(found) = self.find_in(method, path) {
+            return found;
+        }
+        // HEAD is GET without a body (RFC 9110 §9.3.2), so GET's route answers it.
+        if method == Method::Head
+            && let Some(found) = self.find_in(Method::Get, path)
+        {
+            return found;
+        }
+        self.others(path)
+    }
+
+    #[inline]
+    fn find_in<'a>(&'a self, method: Method, path: &'a str) -> Option<Lookup<'a, T>> {
+        let table = self.methods.get(method as usize)?;
+        if let Some(at) = table.exact.get(path) {
+            return Some(Lookup::Found { value: self.values.get(*at)?, params: PathParams::default() });
+        }
+        let found = table.tree.at(path).ok()?;
+        Some(Lookup::Found { value: self.values.get(*found.value)?, params: PathParams::new(found.params) })
+    }
+
+    #[cold]
+    fn others(&self, path: &str) -> Lookup<'_, T> {
+        let mut methods = MethodSet::default();
+        for method in Method::ALL {
+            if self.methods[method as usize].tree.at(path).is_ok() {
+                methods.insert(method);
+            }
+        }
+        if methods.is_empty() {
+            return Lookup::NotFound;
+        }
+        if methods.contains(Method::Get) {
+            methods.insert(Method::Head);
+        }
+        methods.insert(Method::Options);
+        Lookup::OtherMethods(methods)
+    }
+
+    /// All methods that have a route, and OPTIONS.
+    #[must_use]
+    pub fn methods(&self) -> MethodSet {
+        let mut methods = self.routed;
+        methods.insert(Method::Options);
+        methods
+    }
+}
+
+/// Hashes a path eight bytes at a time. The keys are the program's own, so nobody can make them collide on purpose, and
+/// a looked-up path is compared with the one key that it hashes to.
+#[derive(Debug, Default)]
+struct PathHasher(u64);
+
+impl PathHasher {
+    fn add(&mut self, word: u64) {
+        // The multiplier is 2^64 divided by the golden ratio, made odd (Knuth, TAOCP 3, 6.4).
+        self.0 = (self.0.rotate_left(26) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+}
+
+impl Hasher for PathHasher {
+    #[inline]
+    fn write(&mut self, bytes: &[u8]) {
+        let (words, rest) = bytes.as_chunks::<8>();
+        for word in words {
+            self.add(u64::from_le_bytes(*word));
+        }
+        let mut last = [0; 8];
+        last[..rest.len()].copy_from_slice(rest);
+        self.add(u64::from_le_bytes(last) ^ (bytes.len() as u64) << 56);
+    }
+
+    fn write_u8(&mut self, byte: u8) {
+        // The end mark that str adds; lengths are in already.
+        let _ = byte;
+    }
+
+    fn finish(&self) -> u64 {
+        // The table takes its index from the low bits and its tag from the high ones.
+        self.0 ^ self.0 >> 32
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table(routes: &[(Method, &'static str)]) -> RouteTable<&'static str> {
+        let mut table = RouteTable::default();
+        for (method, pattern) in routes {
+            table.insert(*method, pattern, *pattern).unwrap();
+        }
+        table
+    }
+
+    /// Method, path, the pattern that it matches, and the parameters.
+    type Match = (Method, &'static str, Option<&'static str>, &'static [(&'static str, &'static str)]);
+
+    #[test]
+    fn static_before_parameter_before_wildcard() {
+        let table = table(&[
+            (Method::Get, "/users/me"),
+            (Method::Get, "/users/{id}"),
+            (Method::Get, "/users/{id}/posts/{post}"),
+            (Method::Get, "/{*rest}"),
+            (Method::Post, "/users/{id}"),
+        ]);
+        let cases: [Match; 6] = [
+            (Method::Get, "/users/me", Some("/users/me"), &[]),
+            (Method::Get, "/users/7", Some("/users/{id}"), &[("id", "7")]),
+            (Method::Head, "/users/7", Some("/users/{id}"), &[("id", "7")]),
+            (Method::Get, "/users/7/posts/9", Some("/users/{id}/posts/{post}"), &[("id", "7"), ("post", "9")]),
+            (Method::Get, "/x/y", Some("/{*rest}"), &[("rest", "x/y")]),
+            (Method::Post, "/users/me", Some("/users/{id}"), &[("id", "me")]),
+        ];
+        for (method, path, expected, expected_params) in cases {
+            match table.find(method, path) {
+                Lookup::Found { value, params } => {
+                    assert_eq!(Some(*value), expected, "{method} {path}");
+                    assert_eq!(params.iter().collect::<Vec<_>>(), expected_params, "{method} {path}");
+                }
+                other => assert!(expected.is_none(), "{method} {path}: {other:?}"),
+            }
+        }
+        match table.find(Method::Put, "/users/me") {
+            Lookup::OtherMethods(methods) => assert_eq!(methods.allow(), "GET, HEAD, POST, OPTIONS"),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn mistakes_surface_at_build() {
+        for (first, second) in [("/a", "/a"), ("/{a}", "/{b}"), ("/x", "x"), ("/x", "/{a"), ("/x", "/{*a}/b")] {
+            let mut table = RouteTable::default();
+            table.insert(Method::Get, first, ()).unwrap();
+            let error = table.insert(Method::Get, second, ()).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Route);
+            assert!(error.to_string().contains(second), "{error}");
+        }
+    }
+}
