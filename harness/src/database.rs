@@ -25,8 +25,8 @@ use probe::suite::Database;
 use crate::process::{Child, Start, describe};
 
 /// How a PostgreSQL server is had on the systems that people use most.
-pub const POSTGRES_CURE: &str = "install it (`apt-get install postgresql`, `dnf install postgresql-server`, `brew install postgresql`), or use \
-     `--database postgres://…` or the default, SQLite";
+pub const POSTGRES_CURE: &str = "install it (`apt-get install postgresql`, `dnf install postgresql-server`, `brew install postgresql`), name the folder of its \
+     binaries in ARMATURE_POSTGRES_BIN, or use `--database postgres://…` or the default, SQLite";
 
 /// How long a private cluster may take until it answers.
 const START_PATIENCE: Duration = Duration::from_secs(30);
@@ -206,11 +206,18 @@ fn server_arguments(data: &Path, sockets: &Path, port: u16) -> Vec<OsString> {
     arguments
 }
 
-/// The folder with `postgres` and `initdb`: from PATH, or the newest below /usr/lib/postgresql.
+/// The environment variable that names the folder of the PostgreSQL server binaries to use.
+pub const POSTGRES_FOLDER: &str = "ARMATURE_POSTGRES_BIN";
+
+/// The folder with `postgres` and `initdb`: the one that [`POSTGRES_FOLDER`] names, otherwise from PATH, otherwise the
+/// newest below /usr/lib/postgresql.
 #[must_use]
 pub fn postgres_binaries() -> Option<PathBuf> {
     let complete =
         |folder: &PathBuf| ["postgres", "initdb", "pg_isready"].iter().all(|program| folder.join(program).is_file());
+    if let Some(folder) = env::var_os(POSTGRES_FOLDER) {
+        return Some(PathBuf::from(folder)).filter(complete);
+    }
     let from_path = env::var_os("PATH").and_then(|path| env::split_paths(&path).find(complete));
     from_path.or_else(|| {
         let versions = fs::read_dir("/usr/lib/postgresql").ok()?;

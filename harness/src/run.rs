@@ -40,10 +40,11 @@ pub enum Ended {
 
 /// Runs the suite `program` on `plan`, absorbing what it says into `record`, which is kept up to date in `folder`.
 ///
-/// `listener` sees every event after the record did. `interrupted` is looked at several times a second.
+/// `listener` sees every event after the record did. `interrupted` is looked at several times a second. The finished
+/// record is the caller's to write: what was measured can be shown even where there is no room left for it.
 ///
 /// # Errors
-/// When the suite cannot be started, or the finished record cannot be written; what had been written before is whole.
+/// When the record cannot be written at the beginning, or the suite cannot be started.
 pub fn run(
     record: &mut Record,
     folder: &Path,
@@ -88,7 +89,6 @@ pub fn run(
     session.end(END_PATIENCE);
     record.status = status;
     record.finished = Some(timestamp(SystemTime::now()));
-    record.write(folder)?;
     Ok(ended)
 }
 

@@ -107,7 +107,7 @@ pub fn choose(entries: &[Entry], names: &[String]) -> Result<Vec<Entry>> {
     }
     for wanted in names {
         if !entries.iter().any(|entry| entry.name == *wanted) {
-            bail!("{}", name::unknown("target", wanted, entries.iter().map(|entry| entry.name.as_str())));
+            return Err(name::Unknown::new("target", wanted, entries.iter().map(|entry| entry.name.as_str())).into());
         }
     }
     Ok(entries.iter().filter(|entry| names.contains(&entry.name)).cloned().collect())

@@ -143,8 +143,8 @@ impl Bench {
         if self.list {
             return prepare::print_list(&suite, &entries);
         }
-        prepare::check_cases(&suite, &self.cases)?;
         let placement = placement::split(&host.cpus, private_database)?;
+        prepare::check_cases(&suite, &self.cases)?;
         let started = SystemTime::now();
         let id = run::new_id(&self.suite, started);
         let folder = self.out.clone().map_or_else(|| Ok(layout::runs_folder()?.join(&id)), Ok::<_, anyhow::Error>)?;
@@ -160,7 +160,9 @@ impl Bench {
         let mut record = self.record(id, started, host, &prepared, plan.clone());
         let ended = measure(&mut record, &folder, &suite, &plan, &interrupted)?;
         drop(scratch);
-        self.conclude(&record, &folder, ended)
+        let kept = record.write(&folder);
+        let code = self.conclude(&record, &folder, ended)?;
+        kept.map(|()| code)
     }
 
     fn effort(&self) -> Effort {
@@ -233,7 +235,7 @@ impl Bench {
         } else {
             println!("{}", report.terminal_tables(Style::of_stdout()));
         }
-        for path in written? {
+        for path in written.as_deref().unwrap_or_default() {
             eprintln!("{}", path.display());
         }
         for failure in &record.failures {
@@ -244,6 +246,7 @@ impl Bench {
         }
         let wrong = record.verifications.iter().any(|verification| !verification.problems.is_empty());
         let whole = ended == Ended::Complete && record.failures.is_empty() && !wrong && !record.samples.is_empty();
+        written?;
         if let Status::Partial { reason } = &record.status {
             eprintln!("broken: {reason}");
         }

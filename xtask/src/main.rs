@@ -5,13 +5,16 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod bench;
+mod check;
+mod doctor;
+mod test;
 
 /// Measure Armature, axum and actix on equal terms, and keep the project in order.
 #[derive(Debug, Parser)]
 #[command(
     name = "cargo xtask",
     bin_name = "cargo xtask",
-    after_help = "Examples:\n  cargo xtask bench --quick        a first result, about a minute after the build"
+    after_help = "Examples:\n  cargo xtask bench --quick        a first result, about a minute after the build\n  cargo xtask test --fast          the quick tests\n  cargo xtask doctor               is this machine fit to measure?"
 )]
 struct Arguments {
     #[command(subcommand)]
@@ -21,17 +24,24 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Bench(bench::Bench),
+    Check(check::Check),
+    Doctor(doctor::Doctor),
+    Test(test::Test),
 }
 
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Bench(command) => command.run(),
+        Command::Check(command) => command.run(),
+        Command::Doctor(command) => command.run(),
+        Command::Test(command) => command.run(),
     };
     match outcome {
         Ok(code) => code,
         Err(error) => {
             eprintln!("error: {error:#}");
-            ExitCode::from(3)
+            // As clap does for what it does not know.
+            ExitCode::from(if error.is::<harness::name::Unknown>() { 2 } else { 3 })
         }
     }
 }

@@ -32,7 +32,7 @@ pub(super) struct Prepared {
 pub(super) fn suite(wanted: &str) -> Result<PathBuf> {
     let known = suites()?;
     if !known.iter().any(|name| name == wanted) {
-        bail!("{}", name::unknown("suite", wanted, known.iter().map(String::as_str)));
+        return Err(name::Unknown::new("suite", wanted, known.iter().map(String::as_str)).into());
     }
     say(&format!("Building the suite {wanted}: it decides what is sent and checks the answers (profile light)."));
     Request::new(&format!("suite-{wanted}"), "light").build()
@@ -64,7 +64,7 @@ pub(super) fn check_cases(program: &Path, wanted: &[String]) -> Result<()> {
         // A concurrency level may follow the id.
         let id = wanted.split('@').next().unwrap_or(wanted);
         if !known.contains(&id) {
-            bail!("{}", name::unknown("case", wanted, known));
+            return Err(name::Unknown::new("case", wanted, known).into());
         }
     }
     Ok(())

@@ -1,0 +1,324 @@
+//! `cargo xtask bench` on bad days, and on a good one: through its command line, with real servers.
+//!
+//! The servers are the two controls, which are quick to build, and `examples/faulty.rs`, which misbehaves on command.
+
+use std::{
+    fs,
+    os::unix::process::CommandExt,
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+    sync::Mutex,
+    thread,
+    time::{Duration, Instant},
+};
+
+use harness::record::{Record, Status};
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+
+/// Two benches at once would measure each other, and fight for the few CPUs of a CI machine.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+/// The environment variable by which a bench's descendants are found.
+const MARK: &str = "ARMATURE_TEST_MARK";
+
+struct Bench {
+    folder: tempfile::TempDir,
+    command: Command,
+}
+
+impl Bench {
+    /// A bench of short windows over targets described in lab.toml's format.
+    fn new(lab: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let lab_file = folder.path().join("lab.toml");
+        fs::write(&lab_file, lab).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+        command.args(["bench", "--quick", "--profile", "light", "--rounds", "2", "--duration", "0.1", "--lab"]);
+        command.arg(lab_file).arg("--out").arg(folder.path().join("run"));
+        command.env("NO_COLOR", "1").env(MARK, folder.path()).stdin(Stdio::null());
+        Self { folder, command }
+    }
+
+    fn arguments(mut self, arguments: &[&str]) -> Self {
+        self.command.args(arguments);
+        self
+    }
+
+    fn run(mut self) -> Ran {
+        let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let output = self.command.output().unwrap();
+        Ran::new(output, self.folder)
+    }
+}
+
+struct Ran {
+    code: Option<i32>,
+    stdout: String,
+    stderr: String,
+    folder: tempfile::TempDir,
+}
+
+impl Ran {
+    fn new(output: Output, folder: tempfile::TempDir) -> Self {
+        Self {
+            code: output.status.code(),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+            folder,
+        }
+    }
+
+    #[track_caller]
+    fn expect(&self, code: i32, stderr_pieces: &[&str]) {
+        assert_eq!(self.code, Some(code), "{}\n{}", self.stdout, self.stderr);
+        for piece in stderr_pieces {
+            assert!(self.stderr.contains(piece), "no {piece:?} in:\n{}", self.stderr);
+        }
+    }
+
+    fn record(&self) -> Record {
+        Record::read(&self.folder.path().join("run")).unwrap()
+    }
+
+    /// Samples of a target in a case.
+    fn samples(&self, target: &str, case: &str) -> usize {
+        self.record().samples.iter().filter(|sample| sample.target == target && sample.case == case).count()
+    }
+}
+
+/// A target of lab.toml that misbehaves.
+fn faulty(fault: &str) -> String {
+    let program = Path::new(env!("CARGO_BIN_EXE_xtask")).parent().unwrap().join("examples/faulty");
+    format!(
+        "[[target]]\nname = \"faulty\"\nrole = \"framework\"\n\
+         command = ['{}', '--port', '{{port}}', '--fault', '{fault}']\n",
+        program.display()
+    )
+}
+
+const HYPER: &str = "[[target]]\nname = \"hyper\"\nrole = \"control\"\npackage = \"target-hyper\"\n\
+                     serves = [\"plaintext\", \"json\"]\n";
+
+#[test]
+fn a_foreign_server_and_a_control_are_measured_and_reported() {
+    let ran = Bench::new(&format!("{}{HYPER}", faulty("none"))).arguments(&["--case", "json"]).run();
+    ran.expect(0, &[]);
+    let record = ran.record();
+    assert_eq!(record.status, Status::Complete);
+    assert_eq!((ran.samples("faulty", "json"), ran.samples("hyper", "json")), (2, 2));
+    assert!(record.servers["hyper"].versions.contains_key("hyper"), "{:?}", record.servers);
+    for sample in &record.samples {
+        for metric in sample.metrics.keys() {
+            assert!(harness::metric::find(metric).is_some(), "{metric} is not in the table of metrics");
+        }
+        assert!(sample.metrics["requests_per_s"] > 0.0 && sample.metrics["open_rate_per_s"] > 0.0, "{sample:?}");
+    }
+    assert_eq!(record.artifacts[1].sha256.len(), 64);
+    assert!(ran.stdout.contains("faulty") && ran.stdout.contains("hyper"), "{}", ran.stdout);
+    for file in ["run.json", "report.html", "report.md", "results.csv"] {
+        assert!(ran.folder.path().join("run").join(file).is_file(), "{file}");
+    }
+}
+
+#[test]
+fn servers_that_answer_wrong_get_no_number() {
+    for (fault, case, finding) in [
+        ("extra-field", "json", "instead of {\"message\""),
+        ("row-missing", "queries-20", "19 rows instead of 20"),
+        ("unescaped", "fortunes", "not escaped"),
+        ("lying", "updates-20", "are not in the database"),
+    ] {
+        let ran = Bench::new(&format!("{}{HYPER}", faulty(fault))).arguments(&["--case", case]).run();
+        ran.expect(3, &["faulty answers wrong", finding]);
+        assert_eq!(ran.samples("faulty", case), 0, "{fault}");
+    }
+}
+
+#[test]
+fn a_server_whose_answers_change_under_load_loses_its_number() {
+    let ran = Bench::new(&format!("{}{HYPER}", faulty("wrong-after=3000"))).arguments(&["--case", "json"]).run();
+    ran.expect(3, &["wrong answers under load"]);
+    assert!(ran.record().failures.iter().all(|failure| failure.disqualifies));
+    assert_eq!(ran.samples("hyper", "json"), 2);
+    let summary = harness::summary::summarise(&ran.record());
+    assert!(summary.cases[0].rows.iter().any(|row| row.target == "faulty" && row.metrics.is_empty()));
+}
+
+#[test]
+fn servers_that_end_hang_or_die_are_named_and_the_others_kept() {
+    for (fault, pieces) in [
+        ("exit", &["exit code 7 before it listened", "no license for this server"][..]),
+        ("hang", &["does not listen on its port after 5 s", "cargo xtask doctor"]),
+        ("die-after=2500", &["was killed by SIGABRT while it was measured", "out of luck"]),
+    ] {
+        let ran = Bench::new(&format!("{}{HYPER}", faulty(fault))).arguments(&["--case", "json"]).run();
+        ran.expect(3, pieces);
+        assert_eq!(ran.samples("hyper", "json"), 2, "{fault}");
+        assert_eq!(ran.record().status, Status::Complete, "{fault}");
+    }
+}
+
+#[test]
+fn a_taken_port_is_named_with_its_cure() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let lab = faulty("none").replace("{port}", &port.to_string()) + &format!("port = {port}\n") + HYPER;
+    let ran = Bench::new(&lab).arguments(&["--case", "json"]).run();
+    ran.expect(3, &[&format!("port {port}, which is taken"), "ss -ltnp"]);
+    assert_eq!(ran.samples("hyper", "json"), 2);
+}
+
+#[test]
+fn wrong_command_lines_say_what_is_right() {
+    for (arguments, code, pieces) in [
+        (&["--target", "hipper"][..], 2, &["no target `hipper`", "did you mean `hyper`?"][..]),
+        (&["--case", "jsn"], 2, &["no case `jsn`", "did you mean `json`?"]),
+        (&["--suite", "techempowr"], 2, &["no suite `techempowr`", "did you mean `techempower`?"]),
+        (&["--connections", "0"], 2, &["--connections"]),
+        (&["--duration", "forever"], 2, &["give seconds"]),
+        (&["--database", "mysql://x"], 2, &["give sqlite, postgres"]),
+        (&["--full"], 2, &["cannot be used with"]),
+    ] {
+        Bench::new(HYPER).arguments(arguments).run().expect(code, pieces);
+    }
+    for (lab, piece) in [
+        ("[[target]]\nname = \"x\"\n", "missing field `role`"),
+        ("[[target]]\nname = \"x\"\nrole = \"control\"\n", "either a `package` of this workspace or a `command`"),
+        ("[[target]]\nname = \"x\"\nrole = \"control\"\ncommand = [\"x\"]\n", "must hold {port}"),
+        ("[[target]]\nname = \"x\"\nrole = \"control\"\ncommand = [\"/no/such\", \"{port}\"]\n", "no program `/no/such`"),
+        ("not toml", "is not right"),
+    ] {
+        Bench::new(lab).run().expect(3, &[piece]);
+    }
+}
+
+#[test]
+fn an_unwritable_folder_is_refused_before_anything_is_built() {
+    let mut bench = Bench::new(HYPER);
+    let blocked = bench.folder.path().join("a-file");
+    fs::write(&blocked, "").unwrap();
+    bench.command.arg("--out").arg(blocked.join("run"));
+    // The second --out is a usage error in itself, so the first has to go.
+    let arguments: Vec<_> = bench.command.get_args().map(std::ffi::OsStr::to_owned).collect();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+    let first = arguments.iter().position(|argument| argument == "--out").unwrap();
+    command.args(arguments[..first].iter().chain(&arguments[first + 2..]));
+    bench.command = command;
+    bench.run().expect(3, &["cannot be written to; choose another with --out"]);
+}
+
+#[test]
+fn one_cpu_cannot_time() {
+    let mut bench = Bench::new(HYPER);
+    let mut command = Command::new("taskset");
+    command.args(["--cpu-list", "0", env!("CARGO_BIN_EXE_xtask")]).args(bench.command.get_args());
+    bench.command = command;
+    bench.run().expect(3, &["times cannot be measured with 1 CPU", "cargo xtask doctor"]);
+}
+
+#[test]
+fn a_full_disk_leaves_the_record_whole_and_the_figures_shown() {
+    let mut bench = Bench::new(HYPER).arguments(&["--case", "json"]);
+    // A file-size limit makes write(2) fail as a full disk does. What is built must be there before it applies.
+    Bench::new(HYPER).arguments(&["--case", "json"]).run().expect(0, &[]);
+    let mut command = Command::new("bash");
+    command.args(["-c", "ulimit -f 8; trap '' XFSZ; exec \"$@\"", "bash", env!("CARGO_BIN_EXE_xtask")]);
+    command.args(bench.command.get_args()).env("NO_COLOR", "1");
+    bench.command = command;
+    let ran = bench.run();
+    ran.expect(3, &["run.json cannot be written; is the disk full"]);
+    assert_eq!(ran.record().status, Status::Running, "the last record that was written whole");
+    assert!(ran.stdout.contains("hyper"), "{}", ran.stdout);
+    let left: Vec<PathBuf> = fs::read_dir(ran.folder.path().join("run")).unwrap().flatten().map(|e| e.path()).collect();
+    assert!(left.iter().all(|path| !path.to_string_lossy().contains(".draft-")), "{left:?}");
+}
+
+#[test]
+fn postgres_that_is_missing_or_fails_is_said_with_the_cure() {
+    let empty = tempfile::tempdir().unwrap();
+    let mut bench = Bench::new(HYPER).arguments(&["--database", "postgres"]);
+    bench.command.env("ARMATURE_POSTGRES_BIN", empty.path());
+    bench.run().expect(3, &["no PostgreSQL server binaries", "apt-get install postgresql"]);
+
+    for program in ["postgres", "initdb", "pg_isready"] {
+        let path = empty.path().join(program);
+        fs::write(&path, "#!/bin/sh\necho the catalog is corrupt >&2\nexit 4\n").unwrap();
+        fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    }
+    // PostgreSQL runs as another user, who must be able to reach the programs.
+    fs::set_permissions(empty.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let mut bench = Bench::new(&faulty("none")).arguments(&["--database", "postgres", "--case", "db"]);
+    bench.command.env("ARMATURE_POSTGRES_BIN", empty.path());
+    bench.run().expect(3, &["initdb ended with exit code 4", "the catalog is corrupt"]);
+}
+
+/// Starts a long bench, waits until a round has been measured, and calls `strike` on it.
+fn struck_in_mid_run(strike: impl Fn(Pid)) -> Ran {
+    let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let mut bench = Bench::new(&format!("{}{HYPER}", faulty("none")));
+    // Ten rounds of long windows: it would go on for minutes.
+    bench.command.args(["--case", "json"]);
+    let arguments: Vec<_> = bench.command.get_args().map(|argument| argument.to_string_lossy().into_owned()).collect();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+    command.args(arguments.iter().map(|argument| match argument.as_str() {
+        "2" => "100",
+        "0.1" => "1",
+        other => other,
+    }));
+    command.env(MARK, bench.folder.path()).env("NO_COLOR", "1").process_group(0);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let deadline = Instant::now() + Duration::from_secs(240);
+    let run = bench.folder.path().join("run");
+    while Record::read(&run).map_or(true, |record| record.samples.is_empty()) {
+        assert!(Instant::now() < deadline, "nothing was measured");
+        assert!(child.try_wait().unwrap().is_none(), "the bench ended by itself");
+        thread::sleep(Duration::from_millis(20));
+    }
+    assert!(marked(bench.folder.path()).len() > 1, "there are children to be ended");
+    let pid = Pid::from_raw(i32::try_from(child.id()).unwrap());
+    let struck = Instant::now();
+    strike(pid);
+    let output = child.wait_with_output().unwrap();
+    while !marked(bench.folder.path()).is_empty() {
+        assert!(struck.elapsed() < Duration::from_secs(2), "left: {:?}", marked(bench.folder.path()));
+        thread::sleep(Duration::from_millis(10));
+    }
+    Ran::new(output, bench.folder)
+}
+
+/// Processes that carry a bench's mark in their environment.
+fn marked(folder: &Path) -> Vec<i32> {
+    let mark = format!("{MARK}={}", folder.display());
+    let mut found = Vec::new();
+    for entry in fs::read_dir("/proc").unwrap().flatten() {
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+        let environment = fs::read(entry.path().join("environ")).unwrap_or_default();
+        if environment.split(|byte| *byte == 0).any(|variable| variable == mark.as_bytes()) {
+            found.push(pid);
+        }
+    }
+    found
+}
+
+#[test]
+fn ctrl_c_ends_all_children_and_keeps_a_partial_record() {
+    let ran = struck_in_mid_run(|pid| kill(pid, Signal::SIGINT).unwrap());
+    ran.expect(130, &["Interrupted", "cargo xtask report"]);
+    assert!(matches!(ran.record().status, Status::Partial { .. }), "{:?}", ran.record().status);
+    let run = ran.folder.path().join("run");
+    let report = Command::new(env!("CARGO_BIN_EXE_xtask")).arg("report").arg(&run).output().unwrap();
+    assert!(report.status.success(), "{}", String::from_utf8_lossy(&report.stderr));
+    assert!(fs::read_to_string(run.join("report.html")).unwrap().contains("PARTIAL"));
+    assert!(!run.read_dir().unwrap().flatten().any(|entry| entry.path().is_dir()), "scratch is gone");
+}
+
+#[test]
+fn a_killed_bench_leaves_no_process_and_a_record_that_can_be_read() {
+    let ran = struck_in_mid_run(|pid| kill(pid, Signal::SIGKILL).unwrap());
+    assert_eq!(ran.code, None);
+    assert_eq!(ran.record().status, Status::Running);
+    assert!(!ran.record().samples.is_empty());
+}
