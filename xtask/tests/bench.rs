@@ -1,10 +1,10 @@
 //! `cargo xtask bench` on bad days, and on a good one: through its command line, with real servers.
 //!
-//! The servers are the two controls, which are quick to build, and `examples/faulty.rs`, which misbehaves on command.
+//! The servers are the two controls, which are quick to build, and `src/bin/faulty.rs`, which misbehaves on command.
 
 use std::{
     fs,
-    os::unix::process::CommandExt,
+    os::unix::{fs::PermissionsExt, process::CommandExt},
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
     sync::Mutex,
@@ -26,30 +26,58 @@ const MARK: &str = "ARMATURE_TEST_MARK";
 
 struct Bench {
     folder: tempfile::TempDir,
-    command: Command,
+    /// What stands before the command, for example `taskset`.
+    wrapper: Vec<String>,
+    rounds: &'static str,
+    duration_s: &'static str,
+    out: PathBuf,
+    arguments: Vec<String>,
+    postgres: Option<PathBuf>,
 }
 
 impl Bench {
     /// A bench of short windows over targets described in lab.toml's format.
     fn new(lab: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let lab_file = folder.path().join("lab.toml");
-        fs::write(&lab_file, lab).unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
-        command.args(["bench", "--quick", "--profile", "light", "--rounds", "2", "--duration", "0.1", "--lab"]);
-        command.arg(lab_file).arg("--out").arg(folder.path().join("run"));
-        command.env("NO_COLOR", "1").env(MARK, folder.path()).stdin(Stdio::null());
-        Self { folder, command }
+        fs::write(folder.path().join("lab.toml"), lab).unwrap();
+        let out = folder.path().join("run");
+        Self { folder, wrapper: vec![], rounds: "2", duration_s: "0.1", out, arguments: vec![], postgres: None }
     }
 
     fn arguments(mut self, arguments: &[&str]) -> Self {
-        self.command.args(arguments);
+        self.arguments = arguments.iter().map(|argument| (*argument).to_owned()).collect();
         self
     }
 
-    fn run(mut self) -> Ran {
+    fn wrapper(mut self, words: &[&str]) -> Self {
+        self.wrapper = words.iter().map(|word| (*word).to_owned()).collect();
+        self
+    }
+
+    fn command(&self) -> Command {
+        let mut words = self.wrapper.clone();
+        words.push(env!("CARGO_BIN_EXE_xtask").to_owned());
+        let mut command = Command::new(&words[0]);
+        command.args(&words[1..]).args(["bench", "--profile", "light"]);
+        if !self.arguments.iter().any(|argument| argument == "--full") {
+            command.arg("--quick");
+        }
+        command.arg("--lab").arg(self.folder.path().join("lab.toml")).arg("--out").arg(&self.out);
+        for (option, value) in [("--rounds", self.rounds), ("--duration", self.duration_s)] {
+            if !self.arguments.iter().any(|argument| argument == option) {
+                command.args([option, value]);
+            }
+        }
+        if let Some(folder) = &self.postgres {
+            command.env("ARMATURE_POSTGRES_BIN", folder);
+        }
+        command.args(&self.arguments).env("NO_COLOR", "1").env(MARK, self.folder.path()).stdin(Stdio::null());
+        command
+    }
+
+    fn run(self) -> Ran {
         let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let output = self.command.output().unwrap();
+        let output = self.command().output().unwrap();
         Ran::new(output, self.folder)
     }
 }
@@ -91,11 +119,10 @@ impl Ran {
 
 /// A target of lab.toml that misbehaves.
 fn faulty(fault: &str) -> String {
-    let program = Path::new(env!("CARGO_BIN_EXE_xtask")).parent().unwrap().join("examples/faulty");
     format!(
         "[[target]]\nname = \"faulty\"\nrole = \"framework\"\n\
          command = ['{}', '--port', '{{port}}', '--fault', '{fault}']\n",
-        program.display()
+        env!("CARGO_BIN_EXE_faulty")
     )
 }
 
@@ -180,7 +207,7 @@ fn wrong_command_lines_say_what_is_right() {
         (&["--connections", "0"], 2, &["--connections"]),
         (&["--duration", "forever"], 2, &["give seconds"]),
         (&["--database", "mysql://x"], 2, &["give sqlite, postgres"]),
-        (&["--full"], 2, &["cannot be used with"]),
+        (&["--full", "--quick"], 2, &["cannot be used with"]),
     ] {
         Bench::new(HYPER).arguments(arguments).run().expect(code, pieces);
     }
@@ -198,38 +225,28 @@ fn wrong_command_lines_say_what_is_right() {
 #[test]
 fn an_unwritable_folder_is_refused_before_anything_is_built() {
     let mut bench = Bench::new(HYPER);
-    let blocked = bench.folder.path().join("a-file");
-    fs::write(&blocked, "").unwrap();
-    bench.command.arg("--out").arg(blocked.join("run"));
-    // The second --out is a usage error in itself, so the first has to go.
-    let arguments: Vec<_> = bench.command.get_args().map(std::ffi::OsStr::to_owned).collect();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
-    let first = arguments.iter().position(|argument| argument == "--out").unwrap();
-    command.args(arguments[..first].iter().chain(&arguments[first + 2..]));
-    bench.command = command;
-    bench.run().expect(3, &["cannot be written to; choose another with --out"]);
+    let file = bench.folder.path().join("a-file");
+    fs::write(&file, "").unwrap();
+    bench.out = file.join("run");
+    let ran = bench.run();
+    ran.expect(3, &["cannot be written to; choose another with --out"]);
+    assert!(!ran.stderr.contains("target-hyper"), "{}", ran.stderr);
 }
 
 #[test]
 fn one_cpu_cannot_time() {
-    let mut bench = Bench::new(HYPER);
-    let mut command = Command::new("taskset");
-    command.args(["--cpu-list", "0", env!("CARGO_BIN_EXE_xtask")]).args(bench.command.get_args());
-    bench.command = command;
-    bench.run().expect(3, &["times cannot be measured with 1 CPU", "cargo xtask doctor"]);
+    let ran = Bench::new(HYPER).wrapper(&["taskset", "--cpu-list", "0"]).run();
+    ran.expect(3, &["times cannot be measured with 1 CPU", "cargo xtask doctor"]);
 }
 
 #[test]
 fn a_full_disk_leaves_the_record_whole_and_the_figures_shown() {
-    let mut bench = Bench::new(HYPER).arguments(&["--case", "json"]);
-    // A file-size limit makes write(2) fail as a full disk does. What is built must be there before it applies.
+    // What is built must be there before the limit applies.
     Bench::new(HYPER).arguments(&["--case", "json"]).run().expect(0, &[]);
-    let mut command = Command::new("bash");
-    command.args(["-c", "ulimit -f 8; trap '' XFSZ; exec \"$@\"", "bash", env!("CARGO_BIN_EXE_xtask")]);
-    command.args(bench.command.get_args()).env("NO_COLOR", "1");
-    bench.command = command;
-    let ran = bench.run();
-    ran.expect(3, &["run.json cannot be written; is the disk full"]);
+    // A limit on the size of files makes write(2) fail as a full disk does.
+    let limited = ["bash", "-c", "ulimit -f 8; trap '' XFSZ; exec \"$@\"", "bash"];
+    let ran = Bench::new(HYPER).arguments(&["--case", "json"]).wrapper(&limited).run();
+    ran.expect(3, &["cannot be written; is the disk full"]);
     assert_eq!(ran.record().status, Status::Running, "the last record that was written whole");
     assert!(ran.stdout.contains("hyper"), "{}", ran.stdout);
     let left: Vec<PathBuf> = fs::read_dir(ran.folder.path().join("run")).unwrap().flatten().map(|e| e.path()).collect();
@@ -238,38 +255,31 @@ fn a_full_disk_leaves_the_record_whole_and_the_figures_shown() {
 
 #[test]
 fn postgres_that_is_missing_or_fails_is_said_with_the_cure() {
-    let empty = tempfile::tempdir().unwrap();
+    let programs = tempfile::tempdir().unwrap();
     let mut bench = Bench::new(HYPER).arguments(&["--database", "postgres"]);
-    bench.command.env("ARMATURE_POSTGRES_BIN", empty.path());
+    bench.postgres = Some(programs.path().to_owned());
     bench.run().expect(3, &["no PostgreSQL server binaries", "apt-get install postgresql"]);
 
-    for program in ["postgres", "initdb", "pg_isready"] {
-        let path = empty.path().join(program);
-        fs::write(&path, "#!/bin/sh\necho the catalog is corrupt >&2\nexit 4\n").unwrap();
-        fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-    }
     // PostgreSQL runs as another user, who must be able to reach the programs.
-    fs::set_permissions(empty.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    fs::set_permissions(programs.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    for program in ["postgres", "initdb", "pg_isready"] {
+        let path = programs.path().join(program);
+        fs::write(&path, "#!/bin/sh\necho the catalog is corrupt >&2\nexit 4\n").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
     let mut bench = Bench::new(&faulty("none")).arguments(&["--database", "postgres", "--case", "db"]);
-    bench.command.env("ARMATURE_POSTGRES_BIN", empty.path());
+    bench.postgres = Some(programs.path().to_owned());
     bench.run().expect(3, &["initdb ended with exit code 4", "the catalog is corrupt"]);
 }
 
 /// Starts a long bench, waits until a round has been measured, and calls `strike` on it.
 fn struck_in_mid_run(strike: impl Fn(Pid)) -> Ran {
     let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let mut bench = Bench::new(&format!("{}{HYPER}", faulty("none")));
-    // Ten rounds of long windows: it would go on for minutes.
-    bench.command.args(["--case", "json"]);
-    let arguments: Vec<_> = bench.command.get_args().map(|argument| argument.to_string_lossy().into_owned()).collect();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
-    command.args(arguments.iter().map(|argument| match argument.as_str() {
-        "2" => "100",
-        "0.1" => "1",
-        other => other,
-    }));
-    command.env(MARK, bench.folder.path()).env("NO_COLOR", "1").process_group(0);
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut bench = Bench::new(&format!("{}{HYPER}", faulty("none"))).arguments(&["--case", "json"]);
+    (bench.rounds, bench.duration_s) = ("100", "1");
+    let mut command = bench.command();
+    command.process_group(0).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
     let deadline = Instant::now() + Duration::from_secs(240);
     let run = bench.folder.path().join("run");
     while Record::read(&run).map_or(true, |record| record.samples.is_empty()) {
