@@ -26,8 +26,8 @@
 //! - 4: [`server`](Server)
 //! - 3: `io`, `conn`, `worker`: sockets, time and threads
 //! - 2: [`service`], [`handler`], [`extract`], [`respond`]: the programming model
-//! - 1: [`h1`], [`route`], [`buffer`], [`collections`]: mechanisms without sockets, clocks or tasks
-//! - 0: [`http`], [`body`], [`Limits`], [`Error`]: the vocabulary
+//! - 1: [`body`], [`h1`], [`route`], [`buffer`], [`collections`]: mechanisms without sockets, clocks or tasks
+//! - 0: [`http`], [`Limits`], [`Error`]: the vocabulary
 
 pub mod body;
 pub mod buffer;

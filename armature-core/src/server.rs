@@ -13,16 +13,16 @@ use std::{
     thread,
 };
 
-use tokio::{runtime, sync::watch};
-
 use crate::{
     error::{Error, ErrorKind},
-    io::listen,
+    io::{listen, listen_again},
     limits::Limits,
     service::{Router, Routes, Service},
     worker::{
         Worker,
         counters::{Counters, WorkerCounters},
+        runtime,
+        stop::Stop,
     },
 };
 
@@ -64,19 +64,6 @@ struct Shared {
     counters: Mutex<Vec<Arc<WorkerCounters>>>,
 }
 
-/// The one switch that stops all workers.
-#[derive(Debug)]
-pub(crate) struct Stop(watch::Sender<bool>);
-
-impl Stop {
-    /// Waits until somebody asks.
-    pub(crate) async fn asked(&self) {
-        let mut receiver = self.0.subscribe();
-        // The sender lives in this very struct, so waiting for it cannot fail.
-        let _ = receiver.wait_for(|asked| *asked).await;
-    }
-}
-
 /// Stops a server and reads its counters, from any thread.
 #[derive(Debug, Clone)]
 pub struct Handle(Arc<Shared>);
@@ -84,7 +71,7 @@ pub struct Handle(Arc<Shared>);
 impl Handle {
     /// Stops accepting, lets requests in flight finish, closes connections, and lets [`Server::serve`] return.
     pub fn drain(&self) {
-        self.0.stop.0.send_replace(true);
+        self.0.stop.ask();
     }
 
     /// What the server has done so far.
@@ -193,7 +180,7 @@ impl Server {
             limits,
             name: String::new(),
             ready: Mutex::default(),
-            shared: Arc::new(Shared { stop: Arc::new(Stop(watch::Sender::new(false))), counters: Mutex::default() }),
+            shared: Arc::new(Shared { stop: Arc::default(), counters: Mutex::default() }),
         })
     }
 
@@ -322,9 +309,8 @@ impl Server {
     /// One listener for each worker, the first of them bound already.
     fn listeners(&self) -> Result<Vec<TcpListener>, Error> {
         let problem = |source| Error::io(ErrorKind::Bind, format!("cannot listen on {}", self.address), source);
-        // Listening again sets the backlog anew (listen(2)).
         let first = self.listener.try_clone().map_err(problem)?;
-        socket2::SockRef::from(&first).listen(backlog(&self.limits)).map_err(problem)?;
+        listen_again(&first, self.limits.backlog_connections).map_err(problem)?;
         let mut listeners = vec![first];
         for _ in 1..self.workers {
             listeners.push(listen(self.address, self.limits.backlog_connections).map_err(problem)?);
@@ -345,10 +331,7 @@ impl Server {
     {
         let problem = |source| Error::io(ErrorKind::Worker, "cannot run a worker", source);
         let run = || {
-            let runtime = runtime::Builder::new_current_thread()
-                .enable_all()
-                .build_local(runtime::LocalOptions::default())
-                .map_err(problem)?;
+            let runtime = runtime().map_err(problem)?;
             let counters = Arc::new(WorkerCounters::default());
             self.shared.counters.lock().unwrap_or_else(PoisonError::into_inner).push(counters.clone());
             runtime.block_on(async {
@@ -374,8 +357,4 @@ impl Server {
             ready();
         }
     }
-}
-
-fn backlog(limits: &Limits) -> i32 {
-    i32::try_from(limits.backlog_connections).unwrap_or(i32::MAX)
 }

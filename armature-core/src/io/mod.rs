@@ -15,7 +15,7 @@ use crate::buffer::Output;
 
 mod tcp;
 
-pub(crate) use tcp::{Tcp, listen};
+pub(crate) use tcp::{Tcp, listen, listen_again};
 
 /// One connected socket.
 pub(crate) trait Stream {

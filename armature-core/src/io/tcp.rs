@@ -12,7 +12,7 @@ use std::{
 };
 
 use bytes::BytesMut;
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::{
     io::{AsyncReadExt, AsyncWrite},
     net::TcpStream,
@@ -67,6 +67,15 @@ pub(crate) fn listen(address: SocketAddr, backlog: u32) -> io::Result<TcpListene
     socket.set_reuse_port(true)?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
-    socket.listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;
+    socket.listen(queue_length(backlog))?;
     Ok(socket.into())
+}
+
+/// Sets the backlog of a listener anew: listening again does (listen(2)).
+pub(crate) fn listen_again(listener: &TcpListener, backlog: u32) -> io::Result<()> {
+    SockRef::from(listener).listen(queue_length(backlog))
+}
+
+fn queue_length(backlog: u32) -> i32 {
+    i32::try_from(backlog).unwrap_or(i32::MAX)
 }

@@ -5,6 +5,7 @@
 
 pub(crate) mod counters;
 mod stamp;
+pub(crate) mod stop;
 pub(crate) mod timer;
 
 use std::{
@@ -23,16 +24,21 @@ use crate::{
     h1::head::HeadIndex,
     io::Tcp,
     limits::Limits,
-    server::Stop,
     service::{Service, Slot},
 };
 use counters::WorkerCounters;
 use stamp::Stamp;
+use stop::Stop;
 use timer::Timers;
 
 /// How long accepting pauses when the process or the system is out of file descriptors: long enough not to spin, short
 /// enough that a freed descriptor is used soon.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// The single-threaded runtime that a worker runs on.
+pub(crate) fn runtime() -> io::Result<tokio::runtime::LocalRuntime> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build_local(tokio::runtime::LocalOptions::default())
+}
 
 /// What the connections of one worker share.
 pub(crate) struct Worker<S> {
