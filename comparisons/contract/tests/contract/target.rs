@@ -34,6 +34,7 @@ pub(crate) const TARGETS: &[Target] = &[
     target("target-axum", &[], "axum", "axum", Serves::Everything),
     target("target-axum", &["--stock"], "axum-stock", "axum", Serves::Everything),
     target("target-actix", &[], "actix", "actix", Serves::Everything),
+    target("target-armature", &[], "armature", "armature", Serves::Everything),
     target("target-hyper", &[], "hyper", "hyper", Serves::Plain),
     target("target-floor", &[], "floor", "floor", Serves::Plain),
 ];
