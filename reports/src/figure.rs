@@ -48,11 +48,7 @@ impl Scale {
         };
         // A tenth of a MiB is less than what the kernel rounds resident memory to over all threads.
         let decimals = if unit == "MiB" { decimals.min(1) } else { decimals };
-        Self {
-            divisor,
-            unit,
-            decimals,
-        }
+        Self { divisor, unit, decimals }
     }
 
     /// The value without its unit, thousands set apart.
@@ -61,15 +57,6 @@ impl Scale {
             return "no figure".to_owned();
         }
         grouped(&format!("{:.*}", self.decimals, value / self.divisor))
-    }
-
-    /// The value with its unit.
-    pub(crate) fn with_unit(&self, value: f64) -> String {
-        match self.unit {
-            "" => self.number(value),
-            "1/s" => format!("{}/s", self.number(value)),
-            unit => format!("{} {unit}", self.number(value)),
-        }
     }
 
     /// The interval, without unit; `None` for a single round, which has none.
@@ -99,11 +86,7 @@ pub(crate) fn factor_interval(ratio: &Estimate) -> Option<String> {
 /// A ratio as so many per cent more or less.
 pub(crate) fn percent(ratio: f64) -> String {
     let percent = (ratio - 1.0) * 100.0;
-    if percent >= 0.0 {
-        format!("{percent:.1} % more")
-    } else {
-        format!("{:.1} % less", -percent)
-    }
+    if percent >= 0.0 { format!("{percent:.1} % more") } else { format!("{:.1} % less", -percent) }
 }
 
 /// What a ratio says about the one whose figure stands above the line.
@@ -159,9 +142,7 @@ impl Standing {
 /// `-1234567.5` as `-1,234,567.5`.
 fn grouped(number: &str) -> String {
     let (sign, rest) = number.strip_prefix('-').map_or(("", number), |rest| ("-", rest));
-    let (whole, fraction) = rest
-        .split_once('.')
-        .map_or((rest, None), |(whole, part)| (whole, Some(part)));
+    let (whole, fraction) = rest.split_once('.').map_or((rest, None), |(whole, part)| (whole, Some(part)));
     let mut out = String::from(sign);
     for (index, digit) in whole.chars().enumerate() {
         if index > 0 && (whole.len() - index).is_multiple_of(3) {
@@ -189,26 +170,18 @@ mod tests {
     #[test]
     fn a_column_is_written_on_one_scale() {
         for (name, values, expected) in [
-            ("requests_per_s", vec![182_431.7, 9_841.2], vec!["182,432/s", "9,841/s"]),
-            ("requests_per_s", vec![12.5, 1.25], vec!["12.50/s", "1.25/s"]),
-            ("cpu_us_per_request", vec![5.321, 12.0], vec!["5.32 µs", "12.00 µs"]),
-            ("open_latency_us_p99", vec![81.0, 1_204.0], vec!["81 µs", "1,204 µs"]),
-            (
-                "open_latency_us_p99",
-                vec![10_500.0, 120_400.0],
-                vec!["10.50 ms", "120.40 ms"],
-            ),
-            (
-                "rss_peak_bytes",
-                vec![3_145_728.0, 104_857_600.0],
-                vec!["3.0 MiB", "100.0 MiB"],
-            ),
+            ("requests_per_s", vec![182_431.7, 9_841.2], vec!["182,432", "9,841"]),
+            ("requests_per_s", vec![12.5, 1.25], vec!["12.50", "1.25"]),
+            ("cpu_us_per_request", vec![5.321, 12.0], vec!["5.32", "12.00"]),
+            ("open_latency_us_p99", vec![81.0, 1_204.0], vec!["81", "1,204"]),
+            ("open_latency_us_p99", vec![10_500.0, 120_400.0], vec!["10.5", "120.4"]),
+            ("rss_peak_bytes", vec![3_145_728.0, 104_857_600.0], vec!["3.0", "100.0"]),
             ("errors", vec![0.0, 3.0], vec!["0", "3"]),
             ("server_cpu_share", vec![0.0, 0.9821], vec!["0.000", "0.982"]),
             ("errors", vec![f64::NAN], vec!["no figure"]),
         ] {
             let scale = Scale::of(metric::find(name).unwrap(), values.iter().copied());
-            let written: Vec<String> = values.iter().map(|value| scale.with_unit(*value)).collect();
+            let written: Vec<String> = values.iter().map(|value| scale.number(*value)).collect();
             assert_eq!(written, expected, "{name}");
         }
     }

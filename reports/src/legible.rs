@@ -148,9 +148,9 @@ fn visible(raw: &str, chars_max: usize) -> String {
         }
     }
     if raw.chars().nth(chars_max).is_some() {
-        let hash = raw.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        });
+        let hash = raw
+            .bytes()
+            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
         shown.push_str(&format!("… [cut: {} bytes, {hash:016x}]", raw.len()));
     }
     shown

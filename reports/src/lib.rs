@@ -20,7 +20,11 @@
 mod figure;
 mod json;
 mod legible;
+mod page;
+mod paint;
+mod plot;
 mod sheet;
+mod template;
 mod terminal;
 mod verdict;
 mod view;
@@ -34,6 +38,8 @@ use harness::{
     summary::{self, Summary},
 };
 
+use page::Page;
+use paint::Palette;
 pub use sheet::COLUMNS;
 pub use terminal::Style;
 pub use verdict::{Belief, Kind, Verdict};
@@ -53,16 +59,8 @@ impl Report {
     pub fn new(record: &Record) -> Self {
         let record = legible::legible(record);
         let summary = summary::summarise(&record);
-        let verdicts = summary
-            .cases
-            .iter()
-            .map(|case| verdict::verdict(case, record.plan.rounds))
-            .collect();
-        Self {
-            record,
-            summary,
-            verdicts,
-        }
+        let verdicts = summary.cases.iter().map(|case| verdict::verdict(case, record.plan.rounds)).collect();
+        Self { record, summary, verdicts }
     }
 
     /// The figures that every rendering shows.
@@ -75,6 +73,22 @@ impl Report {
     #[must_use]
     pub fn verdicts(&self) -> &[Verdict] {
         &self.verdicts
+    }
+
+    /// The page for people: one file that asks for nothing else, with plots.
+    ///
+    /// # Errors
+    /// When a plot cannot be drawn or the template does not fit what is put into it.
+    pub fn html(&self) -> Result<String> {
+        template::html(&Page::new(self), &plot::all(self)?)
+    }
+
+    /// The page as Markdown in GitHub's flavour, without plots.
+    ///
+    /// # Errors
+    /// When the template does not fit what is put into it.
+    pub fn markdown(&self) -> Result<String> {
+        template::markdown(&Page::new(self))
     }
 
     /// All figures, one a row (reports/README.md documents the columns).
@@ -99,30 +113,25 @@ impl Report {
         terminal::render(self, style)
     }
 
-    /// Writes results.csv into `folder`, each whole or not at all, and says where.
+    /// Writes report.html, report.md and results.csv into `folder`, each whole or not at all, and says where.
     ///
     /// # Errors
-    /// When one cannot be rendered or written; those written before it stay.
+    /// When one cannot be rendered, before any is written; when one cannot be written, those before it stay.
     pub fn write_all(&self, folder: &Path) -> Result<Vec<PathBuf>> {
-        let path = folder.join("results.csv");
-        file::write_whole(&path, self.csv()?.as_bytes())?;
-        Ok(vec![path])
+        let contents = [("report.html", self.html()?), ("report.md", self.markdown()?), ("results.csv", self.csv()?)];
+        let mut paths = Vec::new();
+        for (name, content) in contents {
+            let path = folder.join(name);
+            file::write_whole(&path, content.as_bytes())?;
+            paths.push(path);
+        }
+        Ok(paths)
     }
 
     /// The words for each case, in the record's order.
     fn case_views(&self) -> Vec<CaseView> {
-        let places: Vec<&str> = self
-            .record
-            .plan
-            .targets
-            .iter()
-            .map(|target| target.name.as_str())
-            .collect();
-        self.summary
-            .cases
-            .iter()
-            .map(|case| view::case(case, &places, self.record.plan.rounds))
-            .collect()
+        let palette = Palette::new(&self.record.plan.targets);
+        self.summary.cases.iter().map(|case| view::case(case, &palette, self.record.plan.rounds)).collect()
     }
 
     /// Who leads over all cases, in a sentence.

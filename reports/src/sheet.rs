@@ -19,14 +19,8 @@ pub(crate) fn render(report: &Report) -> Result<String> {
     let status = report.status_word();
     for case in &report.summary.cases {
         for row in &case.rows {
-            let fixed = [
-                report.record.id.as_str(),
-                &report.record.suite,
-                status,
-                &case.id,
-                &row.target,
-                view::role(row.role),
-            ];
+            let fixed =
+                [report.record.id.as_str(), &report.record.suite, status, &case.id, &row.target, view::role(row.role)];
             rows(&mut out, &fixed, row)?;
         }
     }
@@ -92,9 +86,5 @@ fn line(
 
 /// A text that a spreadsheet does not take for a formula: an apostrophe goes before the characters that begin one.
 fn inert(text: &str) -> String {
-    if text.starts_with(['=', '+', '-', '@']) {
-        format!("'{text}")
-    } else {
-        text.to_owned()
-    }
+    if text.starts_with(['=', '+', '-', '@']) { format!("'{text}") } else { text.to_owned() }
 }

@@ -2,12 +2,12 @@
 
 use std::{env, fmt::Write, io::IsTerminal};
 
-use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
+use comfy_table::{Cell, CellAlignment, ContentArrangement, LineStyle, Table, presets};
 use terminal_size::{Width, terminal_size};
 
 use crate::{
     Report,
-    verdict::{Belief, Verdict},
+    verdict::{self, Belief, Verdict},
     view::CaseView,
 };
 
@@ -30,18 +30,11 @@ impl Style {
         }
         let unwanted = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let dumb = env::var_os("TERM").is_some_and(|value| value == "dumb");
-        Self {
-            color: !unwanted && !dumb,
-            width: terminal_size().map(|(Width(columns), _)| columns),
-        }
+        Self { color: !unwanted && !dumb, width: terminal_size().map(|(Width(columns), _)| columns) }
     }
 
     fn paint(self, code: &str, text: &str) -> String {
-        if self.color {
-            format!("\u{1b}[{code}m{text}\u{1b}[0m")
-        } else {
-            text.to_owned()
-        }
+        if self.color { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
     }
 }
 
@@ -53,7 +46,7 @@ pub(crate) fn render(report: &Report, style: Style) -> String {
     }
     for (case, verdict) in report.case_views().iter().zip(&report.verdicts) {
         let _ = writeln!(out, "{}  {}", style.paint("1", &case.id), case.title);
-        let _ = writeln!(out, "{}", table(case, style.width));
+        let _ = writeln!(out, "{}", tables(case, style.width));
         let _ = writeln!(out, "{}", style.paint(stress(verdict), &verdict.headline));
         for line in verdict.reasons.iter().chain(&case.voids) {
             let _ = writeln!(out, "  {line}");
@@ -67,6 +60,9 @@ pub(crate) fn render(report: &Report, style: Style) -> String {
         let _ = writeln!(out);
     }
     let _ = writeln!(out, "{}", report.headline());
+    for line in verdict::tally(&report.summary) {
+        let _ = writeln!(out, "{line}");
+    }
     let _ = writeln!(out, "Under each figure: its 95 % interval over rounds.");
     out
 }
@@ -79,35 +75,48 @@ fn stress(verdict: &Verdict) -> &'static str {
     }
 }
 
-fn table(case: &CaseView, width: Option<u16>) -> Table {
+/// One table where it fits, otherwise the figures and under them the ratios.
+fn tables(case: &CaseView, width: Option<u16>) -> String {
+    let whole = table(case, true, true, None);
+    match width {
+        Some(width) if columns(&whole) > usize::from(width) && !case.baselines.is_empty() => {
+            let figures = table(case, true, false, Some(width));
+            format!("{figures}\nRequests/s as a ratio\n{}", table(case, false, true, Some(width)))
+        }
+        Some(width) => table(case, true, true, Some(width)).to_string(),
+        None => whole.to_string(),
+    }
+}
+
+/// Columns that the table takes on a terminal.
+fn columns(table: &Table) -> usize {
+    table.lines().map(|line| line.chars().count()).max().unwrap_or(0)
+}
+
+fn table(case: &CaseView, figures: bool, ratios: bool, width: Option<u16>) -> Table {
     let mut table = Table::new();
     table.load_style(presets::UTF8_HORIZONTAL_ONLY);
+    table.style_mut().row_separator = LineStyle::none();
     if let Some(width) = width {
-        table
-            .set_content_arrangement(ContentArrangement::Dynamic)
-            .set_width(width);
+        table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
     }
     let mut header = vec![Cell::new("#"), Cell::new("target")];
-    header.extend(
-        case.columns
-            .iter()
-            .map(|column| right(&heading(column.title, column.unit))),
-    );
-    header.extend(case.baselines.iter().map(|name| right(&format!("ratio to\n{name}"))));
+    if figures {
+        header.extend(case.columns.iter().map(|column| right(&heading(column.title, column.unit))));
+    }
+    if ratios {
+        header.extend(case.baselines.iter().map(|name| right(&format!("ratio to\n{name}"))));
+    }
     header.push(right("rounds"));
     table.set_header(header);
     for row in &case.rows {
         let mut cells = vec![Cell::new(&row.rank), Cell::new(format!("{}\n{}", row.target, row.role))];
-        cells.extend(
-            row.cells
-                .iter()
-                .map(|cell| right(&two_lines(&cell.text, cell.interval.as_deref()))),
-        );
-        cells.extend(
-            row.ratios
-                .iter()
-                .map(|ratio| right(&two_lines(&ratio.text, ratio.interval.as_deref()))),
-        );
+        if figures {
+            cells.extend(row.cells.iter().map(|cell| right(&two_lines(&cell.text, cell.interval.as_deref()))));
+        }
+        if ratios {
+            cells.extend(row.ratios.iter().map(|ratio| right(&two_lines(&ratio.text, ratio.interval.as_deref()))));
+        }
         cells.push(right(&row.rounds));
         table.add_row(cells);
     }
@@ -116,11 +125,7 @@ fn table(case: &CaseView, width: Option<u16>) -> Table {
 
 fn heading(title: &str, unit: &str) -> String {
     // The title of requests/s says its unit already.
-    if unit.is_empty() || title.ends_with("/s") {
-        title.to_owned()
-    } else {
-        format!("{title}\n{unit}")
-    }
+    if unit.is_empty() || title.ends_with("/s") { title.to_owned() } else { format!("{title}\n{unit}") }
 }
 
 fn two_lines(text: &str, interval: Option<&str>) -> String {

@@ -7,7 +7,7 @@ use harness::{
     metric::Better,
     record::Role,
     stats::Estimate,
-    summary::{CaseSummary, Row},
+    summary::{CaseSummary, Row, Summary},
 };
 use serde::Serialize;
 
@@ -97,20 +97,14 @@ fn empty(case: &CaseSummary, kind: Kind, headline: String) -> Verdict {
 
 /// The figure, or what was reached at least; minus infinity for neither.
 fn reached(row: &Row) -> f64 {
-    row.metrics
-        .get(DECIDES)
-        .or_else(|| row.bounds.get(DECIDES))
-        .map_or(f64::NEG_INFINITY, |estimate| estimate.median)
+    row.metrics.get(DECIDES).or_else(|| row.bounds.get(DECIDES)).map_or(f64::NEG_INFINITY, |estimate| estimate.median)
 }
 
 /// At least two rows with a figure or a bound, the largest first.
 fn compare(case: &CaseSummary, field: &[&Row]) -> Verdict {
     let (first, second) = (field[0], field[1]);
-    let bounded: Vec<&str> = field
-        .iter()
-        .filter(|row| row.bounds.contains_key(DECIDES))
-        .map(|row| row.target.as_str())
-        .collect();
+    let bounded: Vec<&str> =
+        field.iter().filter(|row| row.bounds.contains_key(DECIDES)).map(|row| row.target.as_str()).collect();
     if bounded == [first.target.as_str()]
         && let Some(verdict) = at_least(case, field)
     {
@@ -120,22 +114,13 @@ fn compare(case: &CaseSummary, field: &[&Row]) -> Verdict {
         return empty(
             case,
             Kind::Unknown,
-            format!(
-                "Who leads is not known: the load generator was the limit for {}",
-                list(&bounded)
-            ),
+            format!("Who leads is not known: the load generator was the limit for {}", list(&bounded)),
         );
     }
-    let ratios: Vec<(&str, Option<&Estimate>)> = field[1..]
-        .iter()
-        .map(|row| (row.target.as_str(), ratio(first, &row.target)))
-        .collect();
+    let ratios: Vec<(&str, Option<&Estimate>)> =
+        field[1..].iter().map(|row| (row.target.as_str(), ratio(first, &row.target))).collect();
     if ratios.iter().any(|(_, ratio)| ratio.is_none()) {
-        return empty(
-            case,
-            Kind::Unknown,
-            "Who leads is not known: the frameworks have no round in common".to_owned(),
-        );
+        return empty(case, Kind::Unknown, "Who leads is not known: the frameworks have no round in common".to_owned());
     }
     let mut verdict = paired(case, first, &ratios);
     verdict.second = Some(second.target.clone());
@@ -151,9 +136,7 @@ fn ratio<'a>(row: &'a Row, other: &str) -> Option<&'a Estimate> {
 fn at_least(case: &CaseSummary, field: &[&Row]) -> Option<Verdict> {
     let (first, second) = (field[0], field[1]);
     let bound = first.bounds.get(DECIDES)?;
-    let over = field[1..]
-        .iter()
-        .all(|row| row.metrics.get(DECIDES).is_some_and(|figure| figure.high < bound.low));
+    let over = field[1..].iter().all(|row| row.metrics.get(DECIDES).is_some_and(|figure| figure.high < bound.low));
     let behind = second.metrics.get(DECIDES)?.median;
     (over && behind > 0.0).then(|| Verdict {
         leader: Some(first.target.clone()),
@@ -166,22 +149,13 @@ fn at_least(case: &CaseSummary, field: &[&Row]) -> Option<Verdict> {
         ..empty(
             case,
             Kind::LeadsAtLeast,
-            format!(
-                "{} leads: at least {} × {}",
-                first.target,
-                factor(bound.median / behind),
-                second.target
-            ),
+            format!("{} leads: at least {} × {}", first.target, factor(bound.median / behind), second.target),
         )
     })
 }
 
 fn paired(case: &CaseSummary, first: &Row, ratios: &[(&str, Option<&Estimate>)]) -> Verdict {
-    let rounds = ratios
-        .iter()
-        .filter_map(|(_, ratio)| Some(ratio.as_ref()?.n))
-        .min()
-        .unwrap_or(0);
+    let rounds = ratios.iter().filter_map(|(_, ratio)| Some(ratio.as_ref()?.n)).min().unwrap_or(0);
     let stands = |wanted: &[Standing]| -> Vec<&str> {
         ratios
             .iter()
@@ -194,25 +168,12 @@ fn paired(case: &CaseSummary, first: &Row, ratios: &[(&str, Option<&Estimate>)])
             .collect()
     };
     let level = stands(&[Standing::Alike, Standing::Unjudged, Standing::Worse]);
-    let seen: Vec<String> = ratios
-        .iter()
-        .filter_map(|(name, ratio)| ratio.map(|ratio| against(name, ratio)))
-        .collect();
+    let seen: Vec<String> = ratios.iter().filter_map(|(name, ratio)| ratio.map(|ratio| against(name, ratio))).collect();
     let (kind, leader, headline) = if level.is_empty() {
-        let lead = ratios[0]
-            .1
-            .map_or_else(String::new, |ratio| lead(ratio.median, ratios[0].0));
-        (
-            Kind::Leads,
-            Some(first.target.clone()),
-            format!("{} leads: {lead}", first.target),
-        )
+        let lead = ratios[0].1.map_or_else(String::new, |ratio| lead(ratio.median, ratios[0].0));
+        (Kind::Leads, Some(first.target.clone()), format!("{} leads: {lead}", first.target))
     } else if rounds < 2 {
-        (
-            Kind::Unknown,
-            None,
-            format!("{} was ahead in the one round there is", first.target),
-        )
+        (Kind::Unknown, None, format!("{} was ahead in the one round there is", first.target))
     } else {
         let mut front = vec![first.target.as_str()];
         front.extend(&level);
@@ -231,12 +192,7 @@ fn paired(case: &CaseSummary, first: &Row, ratios: &[(&str, Option<&Estimate>)])
         )),
         Belief::None => Some("one round has no interval: it says nothing about chance".to_owned()),
     });
-    Verdict {
-        leader,
-        belief: belief(rounds),
-        reasons,
-        ..empty(case, kind, headline)
-    }
+    Verdict { leader, belief: belief(rounds), reasons, ..empty(case, kind, headline) }
 }
 
 fn lead(ratio: f64, second: &str) -> String {
@@ -268,11 +224,7 @@ fn reservations(field: &[&Row], rounds_planned: u32) -> Vec<String> {
     for row in field {
         let name = &row.target;
         if reached(row) == f64::NEG_INFINITY {
-            let why = row
-                .problems
-                .first()
-                .cloned()
-                .unwrap_or_else(|| "nothing was measured".to_owned());
+            let why = row.problems.first().cloned().unwrap_or_else(|| "nothing was measured".to_owned());
             reasons.push(format!("{name} has no figure: {why}"));
             continue;
         }
@@ -306,10 +258,8 @@ pub(crate) fn overall(verdicts: &[Verdict]) -> String {
     }
     leaders.sort_by_key(|(_, cases)| std::cmp::Reverse(*cases));
     let of = |kinds: &[Kind]| verdicts.iter().filter(|verdict| kinds.contains(&verdict.kind)).count();
-    let mut parts: Vec<String> = leaders
-        .iter()
-        .map(|(name, cases)| format!("{name} leads {cases} of {} cases", verdicts.len()))
-        .collect();
+    let mut parts: Vec<String> =
+        leaders.iter().map(|(name, cases)| format!("{name} leads {cases} of {} cases", verdicts.len())).collect();
     for (count, words) in [
         (of(&[Kind::Tied]), "too close to tell apart"),
         (of(&[Kind::Unknown, Kind::Alone]), "without an answer"),
@@ -319,11 +269,41 @@ pub(crate) fn overall(verdicts: &[Verdict]) -> String {
             parts.push(format!("{count} {words}"));
         }
     }
-    if parts.is_empty() {
-        "Nothing was measured.".to_owned()
-    } else {
-        format!("{}.", parts.join("; "))
+    if parts.is_empty() { "Nothing was measured.".to_owned() } else { format!("{}.", parts.join("; ")) }
+}
+
+/// How the first framework of the plan fares against each other one, a sentence each.
+pub(crate) fn tally(summary: &Summary) -> Vec<String> {
+    let rows = || summary.cases.iter().flat_map(|case| &case.rows);
+    let mut names: Vec<&str> = Vec::new();
+    for row in rows().filter(|row| row.role == Role::Framework) {
+        if !names.contains(&row.target.as_str()) {
+            names.push(&row.target);
+        }
     }
+    let Some((subject, others)) = names.split_first() else {
+        return Vec::new();
+    };
+    let against = |other: &&str| {
+        let standings: Vec<Standing> = rows()
+            .filter(|row| row.target == *subject)
+            .filter_map(|row| Standing::of(ratio(row, other)?, Better::Higher))
+            .collect();
+        let of = |standing: Standing| standings.iter().filter(|seen| **seen == standing).count();
+        let mut parts = Vec::new();
+        for (standing, words) in [
+            (Standing::Better, "ahead in"),
+            (Standing::Alike, "level in"),
+            (Standing::Worse, "behind in"),
+            (Standing::Unjudged, "not to be judged in"),
+        ] {
+            if of(standing) > 0 {
+                parts.push(format!("{words} {}", of(standing)));
+            }
+        }
+        (!parts.is_empty()).then(|| format!("{subject} against {other}: {}.", parts.join(", ")))
+    };
+    others.iter().filter_map(against).collect()
 }
 
 /// `a`, `a and b`, `a, b and c`.

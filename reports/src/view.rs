@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use crate::{
     figure::{Scale, Standing, factor, factor_interval},
+    paint::Palette,
     verdict::{DECIDES, list},
 };
 
@@ -20,13 +21,8 @@ use crate::{
 const SUBJECT: &str = "armature";
 
 /// The figures of the league table; all others stand in the table of everything.
-const LEAGUE: &[&str] = &[
-    DECIDES,
-    "cpu_us_per_request",
-    "open_latency_us_p50",
-    "open_latency_us_p99",
-    "rss_peak_bytes",
-];
+const LEAGUE: &[&str] =
+    &[DECIDES, "cpu_us_per_request", "open_latency_us_p50", "open_latency_us_p99", "rss_peak_bytes"];
 
 /// A figure as text.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -66,8 +62,8 @@ pub(crate) struct LeagueRow {
     pub(crate) rounds: String,
     pub(crate) cells: Vec<Cell>,
     pub(crate) ratios: Vec<RatioCell>,
-    /// Place in the plan, which its colour goes by.
-    pub(crate) place: usize,
+    /// Name of its colour.
+    pub(crate) paint: &'static str,
 }
 
 /// All targets in one metric.
@@ -103,8 +99,8 @@ pub(crate) struct CaseView {
     pub(crate) metrics: Vec<MetricTable>,
 }
 
-/// The words for one case. `places` are the targets in the plan's order.
-pub(crate) fn case(case: &CaseSummary, places: &[&str], rounds_planned: u32) -> CaseView {
+/// The words for one case, of which `rounds_planned` were to be run.
+pub(crate) fn case(case: &CaseSummary, palette: &Palette<'_>, rounds_planned: u32) -> CaseView {
     let rows = ordered(case);
     let baselines = baselines(case);
     let league: Vec<&Metric> = LEAGUE.iter().filter_map(|name| metric::find(name)).collect();
@@ -115,11 +111,7 @@ pub(crate) fn case(case: &CaseSummary, places: &[&str], rounds_planned: u32) -> 
         columns: league
             .iter()
             .zip(&scales)
-            .map(|(metric, scale)| Column {
-                title: metric.title,
-                unit: scale.unit,
-                better: better(metric.better),
-            })
+            .map(|(metric, scale)| Column { title: metric.title, unit: scale.unit, better: better(metric.better) })
             .collect(),
         rows: rows
             .iter()
@@ -128,13 +120,9 @@ pub(crate) fn case(case: &CaseSummary, places: &[&str], rounds_planned: u32) -> 
                 target: row.target.clone(),
                 role: role(row.role),
                 rounds: format!("{} of {rounds_planned}", row.rounds),
-                cells: league
-                    .iter()
-                    .zip(&scales)
-                    .map(|(metric, scale)| cell(row, metric, scale))
-                    .collect(),
+                cells: league.iter().zip(&scales).map(|(metric, scale)| cell(row, metric, scale)).collect(),
                 ratios: ratios(row, DECIDES, &baselines),
-                place: places.iter().position(|name| *name == row.target).unwrap_or(0),
+                paint: palette.of(&row.target).class,
             })
             .collect(),
         open_rate: open_rate(&rows),
@@ -143,10 +131,7 @@ pub(crate) fn case(case: &CaseSummary, places: &[&str], rounds_planned: u32) -> 
             .iter()
             .flat_map(|row| row.problems.iter().map(|problem| format!("{}: {problem}", row.target)))
             .collect(),
-        metrics: metric::ALL
-            .iter()
-            .filter_map(|metric| metric_table(metric, &rows, &baselines))
-            .collect(),
+        metrics: metric::ALL.iter().filter_map(|metric| metric_table(metric, &rows, &baselines)).collect(),
         baselines,
     }
 }
@@ -155,10 +140,7 @@ pub(crate) fn case(case: &CaseSummary, places: &[&str], rounds_planned: u32) -> 
 pub(crate) fn ordered(case: &CaseSummary) -> Vec<&Row> {
     let mut rows: Vec<&Row> = case.rows.iter().collect();
     let reached = |row: &Row| {
-        row.metrics
-            .get(DECIDES)
-            .or_else(|| row.bounds.get(DECIDES))
-            .map_or(f64::NEG_INFINITY, |figure| figure.median)
+        row.metrics.get(DECIDES).or_else(|| row.bounds.get(DECIDES)).map_or(f64::NEG_INFINITY, |figure| figure.median)
     };
     rows.sort_by(|a, b| {
         let place = |row: &Row| match row.role {
@@ -178,20 +160,15 @@ pub(crate) fn ordered(case: &CaseSummary) -> Vec<&Row> {
 /// What everything is compared with: the frameworks besides the project's own, and the controls.
 fn baselines(case: &CaseSummary) -> Vec<String> {
     let of = |role: Role| {
-        case.rows
-            .iter()
-            .filter(move |row| row.role == role && row.target != SUBJECT)
-            .map(|row| row.target.clone())
+        case.rows.iter().filter(move |row| row.role == role && row.target != SUBJECT).map(|row| row.target.clone())
     };
     of(Role::Framework).chain(of(Role::Control)).collect()
 }
 
 /// 1 + the number of frameworks that are demonstrably ahead; `=` when several share it. A dash where it cannot be said.
 fn rank(row: &Row, rows: &[&Row]) -> String {
-    let field: Vec<&&Row> = rows
-        .iter()
-        .filter(|row| row.role == Role::Framework && row.metrics.contains_key(DECIDES))
-        .collect();
+    let field: Vec<&&Row> =
+        rows.iter().filter(|row| row.role == Role::Framework && row.metrics.contains_key(DECIDES)).collect();
     let ahead_of = |row: &Row| -> Option<usize> {
         let mut ahead = 0;
         for other in field.iter().filter(|other| other.target != row.target) {
@@ -203,9 +180,7 @@ fn rank(row: &Row, rows: &[&Row]) -> String {
         }
         Some(ahead)
     };
-    let open = rows
-        .iter()
-        .any(|row| row.role == Role::Framework && row.bounds.contains_key(DECIDES));
+    let open = rows.iter().any(|row| row.role == Role::Framework && row.bounds.contains_key(DECIDES));
     if open || row.role != Role::Framework || !row.metrics.contains_key(DECIDES) {
         return "–".to_owned();
     }
@@ -237,40 +212,23 @@ fn cell(row: &Row, metric: &Metric, scale: &Scale) -> Cell {
         };
     }
     if let Some(bound) = row.bounds.get(metric.name) {
-        return Cell {
-            text: format!("≥ {}", scale.number(bound.median)),
-            interval: None,
-            value: Some(bound.median),
-        };
+        return Cell { text: format!("≥ {}", scale.number(bound.median)), interval: None, value: Some(bound.median) };
     }
-    let text = if row.void.contains_key(metric.name) {
-        "void"
-    } else {
-        "–"
-    };
-    Cell {
-        text: text.to_owned(),
-        ..Cell::default()
-    }
+    let text = if row.void.contains_key(metric.name) { "void" } else { "–" };
+    Cell { text: text.to_owned(), ..Cell::default() }
 }
 
 fn ratios(row: &Row, metric: &str, baselines: &[String]) -> Vec<RatioCell> {
     let better = metric::find(metric).map_or(Better::Neither, |metric| metric.better);
     baselines
         .iter()
-        .map(
-            |baseline| match row.ratios.get(baseline).and_then(|ratios| ratios.get(metric)) {
-                Some(ratio) => ratio_cell(ratio, better),
-                None => RatioCell {
-                    text: if *baseline == row.target {
-                        String::new()
-                    } else {
-                        "–".to_owned()
-                    },
-                    ..RatioCell::default()
-                },
+        .map(|baseline| match row.ratios.get(baseline).and_then(|ratios| ratios.get(metric)) {
+            Some(ratio) => ratio_cell(ratio, better),
+            None => RatioCell {
+                text: if *baseline == row.target { String::new() } else { "–".to_owned() },
+                ..RatioCell::default()
             },
-        )
+        })
         .collect()
 }
 
@@ -287,11 +245,7 @@ fn ratio_cell(ratio: &Estimate, better: Better) -> RatioCell {
 
 fn metric_table(metric: &'static Metric, rows: &[&Row], baselines: &[String]) -> Option<MetricTable> {
     let scale = scale(metric, rows);
-    let baselines: &[String] = if metric.better == Better::Neither {
-        &[]
-    } else {
-        baselines
-    };
+    let baselines: &[String] = if metric.better == Better::Neither { &[] } else { baselines };
     let rows: Vec<MetricRow> = rows
         .iter()
         .filter(|row| {
@@ -317,50 +271,42 @@ fn metric_table(metric: &'static Metric, rows: &[&Row], baselines: &[String]) ->
 /// The open-loop rate, where all targets had the same.
 fn open_rate(rows: &[&Row]) -> Option<String> {
     let metric = metric::find("open_rate_per_s")?;
-    let rates: Vec<f64> = rows
-        .iter()
-        .filter_map(|row| row.metrics.get(metric.name))
-        .map(|rate| rate.median)
-        .collect();
+    let rates: Vec<f64> = rows.iter().filter_map(|row| row.metrics.get(metric.name)).map(|rate| rate.median).collect();
     let scale = Scale::of(metric, rates.iter().copied());
     let (least, most) = rates
         .iter()
-        .fold((f64::INFINITY, f64::NEG_INFINITY), |(least, most), rate| {
-            (least.min(*rate), most.max(*rate))
-        });
+        .fold((f64::INFINITY, f64::NEG_INFINITY), |(least, most), rate| (least.min(*rate), most.max(*rate)));
     if !least.is_finite() {
         None
     } else if scale.number(least) == scale.number(most) {
         Some(format!("{} requests/s for every target", scale.number(least)))
     } else {
-        Some(format!(
-            "{} to {} requests/s, so compare latencies with care",
-            scale.number(least),
-            scale.number(most)
-        ))
+        Some(format!("{} to {} requests/s, so compare latencies with care", scale.number(least), scale.number(most)))
     }
 }
 
-/// Why figures are void, in sentences; those of one reason and metric together.
+/// Why figures are void, in sentences: one for each target and reason.
 fn voids(rows: &[&Row]) -> Vec<String> {
-    let mut said: Vec<(String, String, Vec<&str>)> = Vec::new();
+    let mut said: Vec<(&str, &str, Vec<String>)> = Vec::new();
     for row in rows {
         for (name, reason) in &row.void {
             let title = metric::find(name).map_or(name.as_str(), |metric| metric.title);
-            let shown = if row.bounds.contains_key(name) {
-                "what was reached stands as a lower bound (≥)"
+            let what = if row.bounds.contains_key(name) {
+                format!("{title} (what was reached is shown as a lower bound, ≥)")
             } else {
-                "the figure is left out"
+                title.to_owned()
             };
-            let key = format!("{reason}; {shown}");
-            match said.iter_mut().find(|(known, said, _)| *known == title && *said == key) {
-                Some((_, _, targets)) => targets.push(&row.target),
-                None => said.push((title.to_owned(), key, vec![&row.target])),
+            match said.iter_mut().find(|(target, known, _)| *target == row.target && *known == reason) {
+                Some((_, _, titles)) => titles.push(what),
+                None => said.push((&row.target, reason, vec![what])),
             }
         }
     }
     said.iter()
-        .map(|(title, reason, targets)| format!("{title} of {}: {reason}.", list(targets)))
+        .map(|(target, reason, titles)| {
+            let titles: Vec<&str> = titles.iter().map(String::as_str).collect();
+            format!("{target}: {reason}. Void: {}.", list(&titles))
+        })
         .collect()
 }
 

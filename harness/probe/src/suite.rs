@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::message::Ready;
 
@@ -192,7 +192,9 @@ pub struct Sample {
     pub round: u32,
     /// The place in the round's order, from 0.
     pub slot: u32,
-    /// Figures by metric name; units are in the names.
+    /// Figures by metric name; units are in the names. What is not a finite number is `null` in JSON, and left out when
+    /// it is read.
+    #[serde(deserialize_with = "figures")]
     pub metrics: BTreeMap<String, f64>,
     /// HdrHistograms by name (µs; base64 of V2 with deflate).
     pub histograms: BTreeMap<String, String>,
@@ -215,4 +217,9 @@ pub struct Failure {
     pub stderr_tail: Vec<String>,
     /// Whether figures measured before it count for nothing: a target that answered wrong gets no number.
     pub disqualifies: bool,
+}
+
+fn figures<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, f64>, D::Error> {
+    let figures = BTreeMap::<String, Option<f64>>::deserialize(deserializer)?;
+    Ok(figures.into_iter().filter_map(|(name, value)| Some((name, value?))).collect())
 }
