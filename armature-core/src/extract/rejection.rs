@@ -13,13 +13,15 @@ use crate::{
 pub struct Rejection {
     status: StatusCode,
     reason: Cow<'static, str>,
+    /// Whether the connection cannot go on: what is left of the body is too much, or cannot be told from a request.
+    close: bool,
 }
 
 impl Rejection {
     /// A rejection with this status and sentence.
     #[must_use]
     pub fn new(status: StatusCode, reason: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, reason: reason.into() }
+        Self { status, reason: reason.into(), close: false }
     }
 
     /// The status.
@@ -45,7 +47,7 @@ impl error::Error for Rejection {}
 
 impl From<BodyError> for Rejection {
     fn from(error: BodyError) -> Self {
-        Self::new(error.status(), error.reason())
+        Self { close: true, ..Self::new(error.status(), error.reason()) }
     }
 }
 
@@ -55,7 +57,8 @@ impl IntoResponse for Rejection {
             Cow::Borrowed(reason) => Response::new(TEXT_PLAIN, reason),
             Cow::Owned(reason) => Response::new(TEXT_PLAIN, reason),
         };
-        response.with_status(self.status)
+        let response = response.with_status(self.status);
+        if self.close { response.with_close() } else { response }
     }
 }
 

@@ -89,7 +89,9 @@ impl Connection {
         let found = self.find_head(bytes, limits, index);
         if found.is_err() {
             self.closing = true;
-            self.exchange = Exchange { keep_alive: false, ..Exchange::default() };
+            // Even a refusal of HEAD has no body, as far as the method could be read.
+            let head_only = bytes.trim_ascii_start().starts_with(b"HEAD ");
+            self.exchange = Exchange { keep_alive: false, head_only, ..Exchange::default() };
         }
         found
     }

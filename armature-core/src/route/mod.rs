@@ -66,6 +66,15 @@ impl MethodSet {
         method != Method::Other && self.0 & (1 << method as u16) != 0
     }
 
+    /// The set with what is answered without a route of its own: HEAD where GET is, and OPTIONS.
+    fn with_implied(mut self) -> Self {
+        if self.contains(Method::Get) {
+            self.insert(Method::Head);
+        }
+        self.insert(Method::Options);
+        self
+    }
+
     /// Whether the set is empty.
     #[must_use]
     pub fn is_empty(self) -> bool {
@@ -149,19 +158,13 @@ impl<T> RouteTable<T> {
         if methods.is_empty() {
             return Lookup::NotFound;
         }
-        if methods.contains(Method::Get) {
-            methods.insert(Method::Head);
-        }
-        methods.insert(Method::Options);
-        Lookup::OtherMethods(methods)
+        Lookup::OtherMethods(methods.with_implied())
     }
 
-    /// All methods that have a route, and OPTIONS.
+    /// All methods that are answered somewhere.
     #[must_use]
     pub fn methods(&self) -> MethodSet {
-        let mut methods = self.routed;
-        methods.insert(Method::Options);
-        methods
+        self.routed.with_implied()
     }
 }
 

@@ -1,0 +1,157 @@
+//! The application that the cases talk to, and servers that run it for as long as a test holds them.
+
+use std::{
+    collections::VecDeque,
+    net::SocketAddr,
+    panic::resume_unwind,
+    pin::Pin,
+    sync::mpsc,
+    task::{Context, Poll},
+    thread,
+};
+
+use armature_core::{
+    Body, Handle, Json, Limits, Method, Path, Query, RequestBody, Response, Router, Server, SmallString, StatusCode,
+    any,
+    body::{BodyError, BodySource, StreamError},
+    extract::FromHead,
+    get,
+    http::{HeaderMap, HeaderName, HeaderValue, header},
+    post,
+    service::RequestHead,
+};
+use bytes::Bytes;
+
+/// A running server, drained when dropped.
+pub(crate) struct Running {
+    pub(crate) address: SocketAddr,
+    pub(crate) handle: Handle,
+    thread: Option<thread::JoinHandle<Result<(), armature_core::Error>>>,
+}
+
+impl Running {
+    /// A server of the application below, with one worker.
+    pub(crate) fn start(limits: Limits) -> Self {
+        Self::start_with(limits, 1, app)
+    }
+
+    /// A server of any application.
+    pub(crate) fn start_with(limits: Limits, workers: usize, app: fn() -> Router) -> Self {
+        let server = Server::bind("127.0.0.1:0").unwrap().workers(workers).limits(limits).name("test");
+        let (address, handle) = (server.local_addr(), server.handle());
+        let (ready, is_ready) = mpsc::channel();
+        let server = server.on_ready(move || ready.send(()).unwrap());
+        let thread = thread::spawn(move || server.serve(move |_| app()));
+        is_ready.recv().unwrap();
+        Self { address, handle, thread: Some(thread) }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.handle.drain();
+        if let Some(thread) = self.thread.take() {
+            let ended = thread.join();
+            if !thread::panicking() {
+                ended.unwrap().unwrap();
+            }
+        }
+    }
+}
+
+/// A body of prepared pieces.
+struct Pieces {
+    pieces: VecDeque<Bytes>,
+    declared: Option<u64>,
+}
+
+impl BodySource for Pieces {
+    fn poll_piece(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Bytes, StreamError>>> {
+        Poll::Ready(self.pieces.pop_front().map(Ok))
+    }
+
+    fn length(&self) -> Option<u64> {
+        self.declared
+    }
+}
+
+fn pieces(pieces: &[&'static str], declared: Option<u64>) -> Response {
+    let pieces = pieces.iter().map(|piece| Bytes::from_static(piece.as_bytes())).collect();
+    Response::new("text/plain", Body::stream(Pieces { pieces, declared }))
+}
+
+/// What a request says about itself, in one line.
+struct Description(String);
+
+impl<S> FromHead<S> for Description {
+    type Rejection = std::convert::Infallible;
+
+    fn from_head(head: &RequestHead<'_>, _: &S) -> Result<Self, Self::Rejection> {
+        Ok(Self(format!(
+            "{} {} ?{} @{}",
+            head.method_token(),
+            head.path(),
+            head.query().unwrap_or("-"),
+            head.authority().unwrap_or("-")
+        )))
+    }
+}
+
+async fn count(mut body: RequestBody) -> Result<String, BodyError> {
+    let mut bytes = 0;
+    while let Some(piece) = body.piece().await? {
+        bytes += piece.len();
+    }
+    Ok(bytes.to_string())
+}
+
+async fn trailers(mut body: RequestBody) -> Result<String, BodyError> {
+    while body.piece().await?.is_some() {}
+    let names = body.trailers().into_iter().flat_map(HeaderMap::keys).map(HeaderName::as_str);
+    Ok(names.collect::<Vec<_>>().join(","))
+}
+
+#[derive(serde::Deserialize)]
+struct Named {
+    name: Option<String>,
+}
+
+/// The application.
+pub(crate) fn app() -> Router {
+    Router::new()
+        .route("/", get(async || "root"))
+        .route("/second", get(async || "second"))
+        .route("/describe", any(async |Description(text)| text))
+        .route("/describe/{*rest}", get(async |Description(text)| text))
+        .route("/users/{id}", get(async |Path(id): Path<SmallString>| id))
+        .route("/sum/{a}/{b}", get(async |Path((a, b)): Path<(i32, i32)>| (a + b).to_string()))
+        .route("/query", get(async |Query(query): Query<Named>| query.name.unwrap_or_default()))
+        .route("/header", get(async |headers: HeaderMap| headers.len().to_string()))
+        .route("/echo", post(async |body: Bytes| body))
+        .route("/count", post(count))
+        .route("/trailers", post(trailers))
+        .route("/ignore", post(async || "ignored"))
+        .route("/json", post(async |Json(number): Json<i64>| Json(number + 1)))
+        .route("/method", any(async |method: Method| method.as_str()))
+        .route("/nothing", get(async || StatusCode::NO_CONTENT))
+        .route("/unmodified", get(async || StatusCode::NOT_MODIFIED))
+        .route("/reset", get(async || StatusCode::RESET_CONTENT))
+        .route("/stream", get(async || pieces(&["str", "", "eam"], None)))
+        .route("/declared", get(async || pieces(&["decl", "ared"], Some(8))))
+        .route("/short", get(async || pieces(&["short"], Some(8))))
+        .route("/long", get(async || pieces(&["too ", "long"], Some(6))))
+        .route("/broken", get(async || Response::new("text/plain", Body::stream(Broken))))
+        .route("/panic", get(async || -> &str { resume_unwind(Box::new("without a message on stderr")) }))
+        .route("/large", get(async || vec![b'x'; 100_000]))
+        .route("/closing", get(async || Response::new("text/plain", "closing").with_close()))
+        .route("/tagged", get(async || ([(header::ETAG, HeaderValue::from_static("\"1\""))], "tagged")))
+}
+
+/// A body that fails after its first piece.
+struct Broken;
+
+impl BodySource for Broken {
+    fn poll_piece(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Bytes, StreamError>>> {
+        Poll::Ready(Some(Err("broken on purpose".into())))
+    }
+}

@@ -1,0 +1,10 @@
+//! Everything that can be seen of the server from the other end of a socket.
+//!
+//! `app.rs` is the server under test, `client.rs` a client that trusts nothing, `answer.rs` a byte-by-byte check of
+//! responses that shares no code with the server. `wire.rs` runs the cases of `../wire/*.wire`.
+
+mod answer;
+mod app;
+mod case;
+mod client;
+mod wire;
