@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 mod bench;
 mod check;
 mod doctor;
+mod report;
 mod test;
 
 /// Measure Armature, axum and actix on equal terms, and keep the project in order.
@@ -26,6 +27,7 @@ enum Command {
     Bench(bench::Bench),
     Check(check::Check),
     Doctor(doctor::Doctor),
+    Report(report::Report),
     Test(test::Test),
 }
 
@@ -34,6 +36,7 @@ fn main() -> ExitCode {
         Command::Bench(command) => command.run(),
         Command::Check(command) => command.run(),
         Command::Doctor(command) => command.run(),
+        Command::Report(command) => command.run(),
         Command::Test(command) => command.run(),
     };
     match outcome {

@@ -1,0 +1,190 @@
+//! `cargo xtask report`: renders a run again from its record alone.
+//!
+//! Finds the run that is meant; what is said about it is the `reports` package's. Read next: reports/src/lib.rs.
+
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use anyhow::{Context, Result, bail};
+use clap::{Parser, ValueEnum};
+use harness::{
+    file, layout,
+    name::Unknown,
+    record::{self, Found, Record, Status},
+};
+use reports::{Report as Rendering, Style};
+
+/// Ids that are named when the one wanted is not there: the latest, about a screen of them.
+const NAMED_MAX: usize = 20;
+
+/// Show a run again, from its record alone.
+///
+/// Without --format, report.html, report.md and results.csv are written anew into the run's folder, and the tables are
+/// printed.
+#[derive(Debug, Parser)]
+#[command(after_help = "\
+Examples:
+  cargo xtask report                              the latest run: its files and tables
+  cargo xtask report --list                       the runs that are here
+  cargo xtask report 2026-11-23 --format table    the run whose id begins so
+  cargo xtask report latest --format json         figures, verdicts and units, for programs
+  cargo xtask report ../other/run.json --format html --out other.html
+
+Exit codes: 0 rendered; 2 wrong command line; 3 no such run, or it cannot be read or written.")]
+pub(crate) struct Report {
+    /// The run: its id, the beginning of its id, `latest`, its folder or its run.json
+    #[arg(default_value = "latest")]
+    run: String,
+    /// Print this form instead of writing the files
+    #[arg(long)]
+    format: Option<Format>,
+    /// Where --format goes; `-` is standard output
+    #[arg(long, value_name = "FILE", default_value = "-", requires = "format")]
+    out: PathBuf,
+    /// List the runs, the latest last
+    #[arg(long, conflicts_with_all = ["format", "out"])]
+    list: bool,
+    /// Where the runs are [default: lab/runs in cargo's target folder]
+    #[arg(long, value_name = "FOLDER")]
+    runs: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Format {
+    /// The page with plots, one file
+    Html,
+    /// Markdown
+    Md,
+    /// One figure a row; reports/README.md documents the columns
+    Csv,
+    /// Figures, verdicts and units
+    Json,
+    /// Tables for a terminal
+    Table,
+}
+
+impl Report {
+    pub(crate) fn run(self) -> Result<ExitCode> {
+        let runs = match &self.runs {
+            Some(folder) => folder.clone(),
+            None => layout::runs_folder()?,
+        };
+        if self.list {
+            list(&runs)?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        let place = find(&self.run, &runs)?;
+        let report = Rendering::new(&Record::read(&place)?);
+        match self.format {
+            Some(format) => print(&report, format, &self.out)?,
+            None => rewrite(&report, &place)?,
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn rewrite(report: &Rendering, place: &Path) -> Result<()> {
+    let folder = if place.is_dir() {
+        place
+    } else {
+        place.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+    };
+    let paths = report
+        .write_all(folder)
+        .context("the run can still be shown with `--format table`, or written elsewhere with `--out`")?;
+    let mut text = report.terminal_tables(Style::of_stdout());
+    for path in paths {
+        text.push_str(&format!("{}\n", path.display()));
+    }
+    to_stdout(&text)
+}
+
+fn print(report: &Rendering, format: Format, out: &Path) -> Result<()> {
+    let stdout = out == Path::new("-");
+    let text = match format {
+        Format::Html => report.html()?,
+        Format::Md => report.markdown()?,
+        Format::Csv => report.csv()?,
+        Format::Json => report.summary_json()?,
+        Format::Table => report.terminal_tables(if stdout { Style::of_stdout() } else { Style::default() }),
+    };
+    if stdout {
+        to_stdout(&text)
+    } else {
+        file::write_whole(out, text.as_bytes())
+    }
+}
+
+/// A reader that has seen enough (`| head`) is no error.
+fn to_stdout(text: &str) -> Result<()> {
+    let mut stdout = std::io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        outcome => outcome.context("standard output cannot be written to"),
+    }
+}
+
+fn list(runs: &Path) -> Result<()> {
+    let found = record::list(runs)?;
+    if found.is_empty() {
+        eprintln!("no runs in {}; `cargo xtask bench --quick` makes one", runs.display());
+        return Ok(());
+    }
+    let mut text = String::new();
+    for run in found {
+        let line = match Record::read(&run.folder) {
+            Ok(record) => {
+                let status = match record.status {
+                    Status::Complete => "complete",
+                    Status::Running => "running or killed",
+                    Status::Partial { .. } => "partial",
+                };
+                let cases = record.cases.len();
+                format!("{}  {}, {cases} cases, {} rounds, {status}", run.id, record.suite, record.plan.rounds)
+            }
+            Err(error) => format!("{}  cannot be read: {}", run.id, error.root_cause()),
+        };
+        text.push_str(&plain(&line));
+        text.push('\n');
+    }
+    to_stdout(&text)
+}
+
+/// The folder or file of the run that is meant.
+fn find(name: &str, runs: &Path) -> Result<PathBuf> {
+    let path = Path::new(name);
+    if path.exists() && (path.is_file() || path.join(record::FILE).is_file()) {
+        return Ok(path.to_path_buf());
+    }
+    let found = record::list(runs)?;
+    if name == "latest" {
+        return match found.into_iter().next_back() {
+            Some(run) => Ok(run.folder),
+            None => bail!("no runs in {}; `cargo xtask bench --quick` makes one", runs.display()),
+        };
+    }
+    if let Some(run) = found.iter().find(|run| run.id == name) {
+        return Ok(run.folder.clone());
+    }
+    let begin: Vec<&Found> = found.iter().filter(|run| run.id.starts_with(name)).collect();
+    match begin.as_slice() {
+        [run] => Ok(run.folder.clone()),
+        [] => {
+            let latest = found.iter().rev().take(NAMED_MAX).map(|run| run.id.as_str());
+            Err(Unknown::new("run", name, latest))
+                .with_context(|| format!("runs are in {}, `--list` shows them all", runs.display()))
+        }
+        several => {
+            let ids: Vec<&str> = several.iter().map(|run| run.id.as_str()).collect();
+            bail!("`{name}` begins the ids of {} runs: {}; write more of it", ids.len(), ids.join(", "))
+        }
+    }
+}
+
+/// Without control characters, which a record could drive the terminal with.
+fn plain(line: &str) -> String {
+    line.chars().map(|character| if character.is_control() { '?' } else { character }).collect()
+}
