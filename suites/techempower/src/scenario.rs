@@ -3,13 +3,11 @@
 //! Source: the test types of the TechEmpower Framework Benchmarks (plaintext pipelined 16 deep, JSON, single query,
 //! multiple queries, fortunes, updates, cached queries). The thorough checks before timing are in `verify.rs`.
 
+use harness::trial::Scenario;
 use probe::{
     load::{Body, Expect, Pick, Request},
     suite::{Case, Depth},
 };
-
-/// Connections held open when no level is asked for.
-pub(crate) const CONNECTIONS: u32 = 64;
 
 /// Pipelining depth of the plaintext test.
 const PLAINTEXT_PIPELINE: u32 = 16;
@@ -20,47 +18,8 @@ const QUERY_LEVELS: &[u32] = &[1, 5, 10, 15, 20];
 /// Levels of the cached-query test.
 const CACHED_LEVELS: &[u32] = &[1, 10, 20, 50, 100];
 
-/// A case together with its load.
-#[derive(Debug, Clone)]
-pub(crate) struct Scenario {
-    /// How it is reported.
-    pub(crate) case: Case,
-    /// Requests on the wire at once, a connection.
-    pub(crate) pipeline: u32,
-    /// What is sent.
-    pub(crate) requests: Vec<Request>,
-    /// In which order.
-    pub(crate) pick: Pick,
-}
-
-/// All scenarios at each of the concurrency levels; with several, the level is part of the id.
-pub(crate) fn all(connections: &[u32]) -> Vec<Scenario> {
-    let mut scenarios = Vec::new();
-    for level in connections {
-        for mut scenario in at_one_level() {
-            if connections.len() > 1 {
-                scenario.case.id = format!("{}@{level}", scenario.case.id);
-                scenario.case.title = format!("{}, {level} connections", scenario.case.title);
-            }
-            scenario.case.connections = Some(*level);
-            scenarios.push(scenario);
-        }
-    }
-    scenarios
-}
-
-/// The scenarios that a plan asks for: those named by family or id, or all that its depth includes.
-pub(crate) fn chosen(connections: &[u32], names: &[String], depth: Depth) -> Vec<Scenario> {
-    let named = |case: &Case| {
-        let id_without_level = case.id.split('@').next().unwrap_or(&case.id);
-        names.iter().any(|name| *name == case.test || *name == case.id || name == id_without_level)
-    };
-    let mut scenarios = all(connections);
-    scenarios.retain(|scenario| if names.is_empty() { scenario.case.depth <= depth } else { named(&scenario.case) });
-    scenarios
-}
-
-fn at_one_level() -> Vec<Scenario> {
+/// All scenarios; the plan's concurrency levels are added when it is known.
+pub(crate) fn all() -> Vec<Scenario> {
     let world = || vec!["id".to_owned(), "randomNumber".to_owned()];
     let text = |text: &str| Body::Exact { text: text.to_owned() };
     let mut plaintext = one("plaintext", "Plaintext, pipelined 16 deep", "/plaintext", text("Hello, World!"));
@@ -99,6 +58,7 @@ fn one(test: &str, title: &str, path: &str, body: Body) -> Scenario {
         pipeline: 1,
         requests: vec![request(path.to_owned(), body)],
         pick: Pick::Cycle,
+        database: !matches!(test, "plaintext" | "json"),
     }
 }
 
@@ -132,18 +92,20 @@ fn request(path: String, body: Body) -> Request {
 mod tests {
     use std::collections::BTreeSet;
 
+    use harness::rounds;
+
     use super::*;
 
     fn ids(connections: &[u32], names: &[&str], depth: Depth) -> Vec<String> {
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-        chosen(connections, &names, depth).into_iter().map(|scenario| scenario.case.id).collect()
+        rounds::chosen(&all(), connections, &names, depth).into_iter().map(|scenario| scenario.case.id).collect()
     }
 
     #[test]
     fn every_kind_of_run_covers_the_seven_tests() {
         for depth in [Depth::Quick, Depth::Default, Depth::Full] {
             let tests: BTreeSet<String> =
-                chosen(&[64], &[], depth).into_iter().map(|scenario| scenario.case.test).collect();
+                rounds::chosen(&all(), &[64], &[], depth).into_iter().map(|scenario| scenario.case.test).collect();
             assert_eq!(tests.len(), 7, "{depth:?}: {tests:?}");
         }
         assert_eq!(ids(&[64], &[], Depth::Quick).len(), 7);
@@ -165,8 +127,7 @@ mod tests {
 
     #[test]
     fn ids_are_unique() {
-        let all = all(&[16, 64]);
-        let unique: BTreeSet<&str> = all.iter().map(|scenario| scenario.case.id.as_str()).collect();
-        assert_eq!(unique.len(), all.len());
+        let all = ids(&[16, 64], &[], Depth::Full);
+        assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), all.len());
     }
 }

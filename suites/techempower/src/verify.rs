@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use harness::database;
+use harness::{database, rounds::Subject};
 use probe::suite::Verification;
 use serde_json::Value;
 
@@ -20,16 +20,6 @@ const WORLD: u64 = 10_000;
 
 /// The fortunes page with its rows in the order of their messages, as the standard database yields it.
 const FORTUNES: &str = include_str!("fortunes.html");
-
-/// Where the answers come from, and how the database is looked at behind the server's back.
-pub(crate) struct Subject<'a> {
-    /// The target's name.
-    pub(crate) target: &'a str,
-    /// Where it listens.
-    pub(crate) address: SocketAddr,
-    /// The program that dumps the World table, and the database's URL.
-    pub(crate) database: Option<(&'a Path, &'a str)>,
-}
 
 /// Checks one family of cases.
 pub(crate) fn verify(subject: &Subject<'_>, test: &str) -> Verification {

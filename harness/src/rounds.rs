@@ -1,21 +1,23 @@
-//! Runs a plan: provides the database, verifies every target, then measures round by round, targets interleaved.
+//! Runs a plan of scenarios: provides the database, has every target verified, then measures round by round, targets
+//! interleaved.
 //!
-//! A target that fails loses the case it failed in, or all of them if it does not even start; the others go on.
+//! A target that fails loses the case it failed in, or all of them if it does not even start; the others go on. What is
+//! sent and what must come back is the suite's. Read next: `trial.rs`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
+    path::Path,
+};
 
 use anyhow::{Result, bail};
-use harness::{
-    database::{self, Provided},
-    target::{Server, Setup},
-};
-use probe::suite::{Event, Failure, Plan, Role, Target};
+use probe::suite::{Case, Depth, Event, Failure, Plan, Role, Target, Verification};
 
 use crate::{
-    round::{self, Launch},
-    say,
-    scenario::{self, Scenario},
-    verify,
+    database::{self, Provided},
+    program::say,
+    target::{Server, Setup},
+    trial::{self, Launch, Scenario},
 };
 
 /// What one launch costs besides its windows, s: start, connections, quiet moments, end. Measured on two CPUs.
@@ -24,8 +26,56 @@ const LAUNCH_S: f64 = 0.35;
 /// What checking one target in one test takes, and finding its saturation rate, s.
 const VERIFY_S: f64 = 0.5;
 
-pub(crate) fn run(plan: &Plan) -> Result<()> {
-    let scenarios = scenario::chosen(&plan.connections, &plan.cases, plan.depth);
+/// A server whose answers are to be checked before anything is timed.
+#[derive(Debug, Clone, Copy)]
+pub struct Subject<'a> {
+    /// The target's name.
+    pub target: &'a str,
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// The program that dumps the World table, and the database's URL.
+    pub database: Option<(&'a Path, &'a str)>,
+}
+
+/// Checks a server in one family of cases.
+pub type Verify = fn(&Subject<'_>, &str) -> Verification;
+
+/// Picks the scenarios that a plan asks for: those named by family or id, or all that its depth includes.
+///
+/// `at_one_level` are the suite's scenarios without a concurrency level; those without connections of their own get
+/// each of the plan's levels, which becomes part of the id where there are several.
+#[must_use]
+pub fn chosen(at_one_level: &[Scenario], connections: &[u32], names: &[String], depth: Depth) -> Vec<Scenario> {
+    let mut scenarios = Vec::new();
+    for level in connections {
+        for scenario in at_one_level {
+            let mut scenario = scenario.clone();
+            if scenario.case.connections.is_none() {
+                scenario.case.connections = Some(*level);
+                if connections.len() > 1 {
+                    scenario.case.id = format!("{}@{level}", scenario.case.id);
+                    scenario.case.title = format!("{}, {level} connections", scenario.case.title);
+                }
+            } else if level != &connections[0] {
+                continue;
+            }
+            scenarios.push(scenario);
+        }
+    }
+    let named = |case: &Case| {
+        let id_without_level = case.id.split('@').next().unwrap_or(&case.id);
+        names.iter().any(|name| *name == case.test || *name == case.id || name == id_without_level)
+    };
+    scenarios.retain(|scenario| if names.is_empty() { scenario.case.depth <= depth } else { named(&scenario.case) });
+    scenarios
+}
+
+/// Runs the plan, saying on standard output what happens.
+///
+/// # Errors
+/// When there is nothing to run, the database cannot be had, or nobody listens.
+pub fn run(plan: &Plan, at_one_level: &[Scenario], verify: Verify) -> Result<()> {
+    let scenarios = chosen(at_one_level, &plan.connections, &plan.cases, plan.depth);
     if scenarios.is_empty() || plan.targets.is_empty() {
         bail!("the plan names no case or no target of this suite");
     }
@@ -37,6 +87,7 @@ pub(crate) fn run(plan: &Plan) -> Result<()> {
     say(&Event::Planned { cases, steps, expected_s })?;
     let database = provide(plan, &scenarios)?;
     let mut runner = Runner {
+        verify,
         plan,
         url: database.as_ref().map(|database| database.url.clone()),
         out: BTreeSet::new(),
@@ -51,8 +102,7 @@ pub(crate) fn run(plan: &Plan) -> Result<()> {
 
 /// The database, if any of the cases needs one.
 fn provide(plan: &Plan, scenarios: &[Scenario]) -> Result<Option<Provided>> {
-    let needed = |scenario: &Scenario| !matches!(scenario.case.test.as_str(), "plaintext" | "json");
-    if !scenarios.iter().any(needed) {
+    if !scenarios.iter().any(|scenario| scenario.database) {
         return Ok(None);
     }
     say(&Event::Step { label: "preparing the database".to_owned(), expected_s: 0.0 })?;
@@ -70,6 +120,7 @@ fn provide(plan: &Plan, scenarios: &[Scenario]) -> Result<Option<Provided>> {
 
 struct Runner<'a> {
     plan: &'a Plan,
+    verify: Verify,
     url: Option<String>,
     /// Target and case that are not measured any more.
     out: BTreeSet<(String, String)>,
@@ -122,12 +173,12 @@ impl Runner<'_> {
             say(&Event::Note { text })?;
         }
         let database = url.as_deref().map(|url| (self.plan.seeder.as_path(), url));
-        let subject = verify::Subject { target: &target.name, address: server.address(), database };
+        let subject = Subject { target: &target.name, address: server.address(), database };
         let mut verified = BTreeMap::<&str, bool>::new();
         for scenario in scenarios.iter().filter(|scenario| serves(target, scenario)) {
             let test = scenario.case.test.as_str();
             if !verified.contains_key(test) {
-                let verification = verify::verify(&subject, test);
+                let verification = (self.verify)(&subject, test);
                 verified.insert(test, verification.problems.is_empty());
                 say(&Event::Verified(verification))?;
             }
@@ -149,7 +200,7 @@ impl Runner<'_> {
         }
         let launch = self.launch(target, scenario, 0, 0, &[]);
         // What fails here fails again, and is reported, when it is measured.
-        if let Ok(rate) = round::saturation(&launch, server) {
+        if let Ok(rate) = trial::saturation(&launch, server) {
             self.rates.entry(scenario.case.id.clone()).or_default().push(rate);
         }
         Ok(())
@@ -170,7 +221,7 @@ impl Runner<'_> {
                 continue;
             }
             let launch = self.launch(target, scenario, round, u32::try_from(slot)?, &rates);
-            match round::measure(&launch) {
+            match trial::measure(&launch) {
                 Ok(sample) => say(&Event::Sample(sample))?,
                 Err(failure) => {
                     self.out.insert(key);

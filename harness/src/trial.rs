@@ -1,18 +1,19 @@
-//! Measures one target in one case: launch, warm up, closed loop, open loop, end; and makes a sample of it.
+//! Measures one target in one scenario: launch, warm up, closed loop, open loop, end; and makes a sample of it.
+//!
+//! Which figures the generator may have spoilt is decided here. The order of launches is `rounds.rs`'s.
 
-use std::{collections::BTreeMap, path::Path};
+use std::collections::BTreeMap;
 
-use harness::{
+use probe::{
+    load::{Mode, Outcome, Pick, Plan as LoadPlan, Request},
+    suite::{Case, Failure, Plan, Sample, Target},
+};
+
+use crate::{
     load::{self, Window},
     stats::histogram::{self, PERCENTILES},
     target::{Server, Setup},
 };
-use probe::{
-    load::{Mode, Outcome, Plan as LoadPlan},
-    suite::{Failure, Plan, Sample, Target},
-};
-
-use crate::scenario::Scenario;
 
 /// An answer that takes longer than this counts as a timeout, s.
 const TIMEOUT_S: f64 = 5.0;
@@ -29,25 +30,47 @@ const SERVER_SATURATED: f64 = 0.95;
 /// Requests written later than this after they were due make latencies the generator's, µs.
 const SEND_LAG_US_MAX: u64 = 1_000;
 
+/// A case together with its load.
+#[derive(Debug, Clone)]
+pub struct Scenario {
+    /// How it is reported.
+    pub case: Case,
+    /// Requests on the wire at once, a connection, in the closed loop.
+    pub pipeline: u32,
+    /// What is sent, and what must come back.
+    pub requests: Vec<Request>,
+    /// In which order.
+    pub pick: Pick,
+    /// Whether the server needs the database for it.
+    pub database: bool,
+}
+
 /// Where and when one launch happens.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Launch<'a> {
-    pub(crate) plan: &'a Plan,
-    pub(crate) database: Option<&'a str>,
-    pub(crate) target: &'a Target,
-    pub(crate) scenario: &'a Scenario,
-    pub(crate) round: u32,
-    pub(crate) slot: u32,
+pub struct Launch<'a> {
+    /// What was asked of the suite.
+    pub plan: &'a Plan,
+    /// Where the data is.
+    pub database: Option<&'a str>,
+    /// The server.
+    pub target: &'a Target,
+    /// The load.
+    pub scenario: &'a Scenario,
+    /// The round, from 0.
+    pub round: u32,
+    /// The place in the round's order, from 0.
+    pub slot: u32,
     /// Open-loop rates, requests/s; empty leaves the open loop out.
-    pub(crate) rates: &'a [f64],
+    pub rates: &'a [f64],
 }
 
 /// Launches the target and measures the case.
 ///
 /// # Errors
 /// Why there is no sample.
-pub(crate) fn measure(launch: &Launch<'_>) -> Result<Sample, Failure> {
-    let setup = Setup { cpus: &launch.plan.placement.server, database: launch.database };
+pub fn measure(launch: &Launch<'_>) -> Result<Sample, Failure> {
+    let database = launch.database.filter(|_| launch.scenario.database);
+    let setup = Setup { cpus: &launch.plan.placement.server, database };
     let mut server = Server::start(launch.target, &setup)
         .map_err(|trouble| launch.failure(trouble.reason, trouble.stderr_tail, false))?;
     let closed = window(launch, &mut server, Mode::Closed, launch.plan.warmup_s, launch.plan.duration_s)?;
@@ -70,7 +93,7 @@ pub(crate) fn measure(launch: &Launch<'_>) -> Result<Sample, Failure> {
 ///
 /// # Errors
 /// Why it cannot be told.
-pub(crate) fn saturation(launch: &Launch<'_>, server: &mut Server) -> Result<f64, Failure> {
+pub fn saturation(launch: &Launch<'_>, server: &mut Server) -> Result<f64, Failure> {
     const WINDOW_S: f64 = 0.2;
     let window = window(launch, server, Mode::Closed, WINDOW_S / 4.0, WINDOW_S)?;
     Ok(window.outcome.requests as f64 / window.outcome.duration_s)
@@ -101,7 +124,7 @@ fn window(
         pick: launch.scenario.pick,
         verify_every: VERIFY_EVERY,
     };
-    let window = load::window(Path::new(&launch.plan.loadgen), server, &plan).map_err(|failure| match failure {
+    let window = load::window(&launch.plan.loadgen, server, &plan).map_err(|failure| match failure {
         load::Failure::Server(trouble) => launch.failure(trouble.reason, trouble.stderr_tail, false),
         load::Failure::Generator(error) => launch.broken(&error),
     })?;
