@@ -131,7 +131,8 @@ const HYPER: &str = "[[target]]\nname = \"hyper\"\nrole = \"control\"\npackage =
 
 #[test]
 fn a_foreign_server_and_a_control_are_measured_and_reported() {
-    let ran = Bench::new(&format!("{}{HYPER}", faulty("none"))).arguments(&["--case", "json"]).run();
+    // Long enough for a busy machine to answer something in each window.
+    let ran = Bench::new(&format!("{}{HYPER}", faulty("none"))).arguments(&["--case", "json", "--duration", "0.5"]).run();
     ran.expect(0, &[]);
     let record = ran.record();
     assert_eq!(record.status, Status::Complete);
@@ -244,8 +245,11 @@ fn a_full_disk_leaves_the_record_whole_and_the_figures_shown() {
     // What is built must be there before the limit applies.
     Bench::new(HYPER).arguments(&["--case", "json"]).run().expect(0, &[]);
     // A limit on the size of files makes write(2) fail as a full disk does.
-    let limited = ["bash", "-c", "ulimit -f 8; trap '' XFSZ; exec \"$@\"", "bash"];
-    let ran = Bench::new(HYPER).arguments(&["--case", "json"]).wrapper(&limited).run();
+    // The record begins well below 12 KiB, and the histograms of twelve rounds take it well above.
+    let limited = ["bash", "-c", "ulimit -f 12; trap '' XFSZ; exec \"$@\"", "bash"];
+    let mut bench = Bench::new(HYPER).arguments(&["--case", "json"]).wrapper(&limited);
+    bench.rounds = "12";
+    let ran = bench.run();
     ran.expect(3, &["cannot be written; is the disk full"]);
     assert_eq!(ran.record().status, Status::Running, "the last record that was written whole");
     assert!(ran.stdout.contains("hyper"), "{}", ran.stdout);
