@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use mio::{Events, Interest, Poll, Token, Waker, unix::SourceFd};
+use mio::{Events, Interest, Poll, Registry, Token, Waker, unix::SourceFd};
 use nix::{
     sched::{CpuSet, sched_setaffinity},
     sys::{
@@ -36,6 +36,7 @@ const BUFFER_BYTES: usize = 64 * 1024;
 const EVENTS_MAX: usize = 1024;
 const WAKE: Token = Token(usize::MAX);
 const DUE: Token = Token(usize::MAX - 1);
+const TICKER: Token = Token(usize::MAX - 2);
 
 /// What a thread says.
 #[derive(Debug)]
@@ -56,9 +57,11 @@ pub(crate) type Start = u64;
 pub(crate) struct Worker {
     poll: Poll,
     events: Events,
-    timer: TimerFd,
-    /// The due instant for which the timer is set, ns.
-    timer_ns: Option<u64>,
+    due_timer: TimerFd,
+    /// The due instant for which that timer is set, ns.
+    due_timer_ns: Option<u64>,
+    /// Ends the sleep once a tick.
+    ticker: TimerFd,
     buffer: Box<[u8]>,
     connections: Vec<Connection>,
     lane: Lane,
@@ -73,8 +76,9 @@ impl Worker {
     pub(crate) fn new(load: Arc<Load>, clock: Clock, thread: u32) -> io::Result<(Self, Waker)> {
         let poll = Poll::new()?;
         let waker = Waker::new(poll.registry(), WAKE)?;
-        let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC)?;
-        poll.registry().register(&mut SourceFd(&timer.as_fd().as_raw_fd()), DUE, Interest::READABLE)?;
+        let due_timer = timer(poll.registry(), DUE)?;
+        let ticker = timer(poll.registry(), TICKER)?;
+        ticker.set(Expiration::Interval(TimeSpec::from_duration(TICK)), TimerSetTimeFlags::empty())?;
         let share = (load.connections - thread).div_ceil(load.threads);
         let rate = load.rate_per_s;
         let lane = Lane {
@@ -94,8 +98,9 @@ impl Worker {
         let worker = Self {
             poll,
             events: Events::with_capacity(EVENTS_MAX),
-            timer,
-            timer_ns: None,
+            due_timer,
+            due_timer_ns: None,
+            ticker,
             buffer: vec![0; BUFFER_BYTES].into_boxed_slice(),
             connections: (0..share as usize).map(Connection::new).collect(),
             lane,
@@ -221,10 +226,11 @@ impl Worker {
         }
     }
 
-    /// Sleeps until something happens, at most a tick, and reacts.
+    /// Sleeps until something happens, at most a tick, and reacts. The tick is a timer of its own, because a timeout
+    /// given to epoll_wait(2) would be set up and taken back at every sleep.
     fn turn(&mut self) -> io::Result<()> {
         self.set_timer()?;
-        match self.poll.poll(&mut self.events, Some(TICK)) {
+        match self.poll.poll(&mut self.events, None) {
             Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error),
             _ => {}
         }
@@ -233,6 +239,10 @@ impl Worker {
         for event in &self.events {
             if let Some(connection) = self.connections.get_mut(event.token().0) {
                 connection.on_event(&mut self.lane, event, &mut self.buffer);
+            } else if event.token() == TICKER {
+                // A periodic timer goes on when it is read (timerfd_create(2)); that it never blocks makes it an
+                // error to read one that has not expired, which changes nothing.
+                let _ = self.ticker.wait();
             }
         }
         while let Some(local) = self.lane.schedule.as_mut().and_then(|schedule| schedule.pop(woken_ns)) {
@@ -245,18 +255,18 @@ impl Worker {
     }
 
     /// Sets the timer to the next due instant. epoll_wait(2) counts in milliseconds, which is too coarse a grain for
-    /// a schedule; timerfd_create(2) counts in nanoseconds. Setting it again takes back the last expiry, so it is
-    /// never read.
+    /// a schedule; timerfd_create(2) counts in nanoseconds. It goes off once and is
+    /// set anew, so that it need not be read: its expiry is an edge (epoll(7)).
     fn set_timer(&mut self) -> io::Result<()> {
         let next_ns = self.lane.schedule.as_ref().and_then(Schedule::next_ns);
-        if next_ns != self.timer_ns
+        if next_ns != self.due_timer_ns
             && let Some(due_ns) = next_ns
         {
             let wait_ns = due_ns.saturating_sub(self.lane.clock.now_ns()).max(1);
             let expiration = Expiration::OneShot(TimeSpec::from_duration(Duration::from_nanos(wait_ns)));
-            self.timer.set(expiration, TimerSetTimeFlags::empty())?;
+            self.due_timer.set(expiration, TimerSetTimeFlags::empty())?;
         }
-        self.timer_ns = next_ns;
+        self.due_timer_ns = next_ns;
         Ok(())
     }
 
@@ -266,6 +276,13 @@ impl Worker {
         }
         self.next_tick_ns = now_ns + u64::try_from(TICK.as_nanos()).unwrap_or(u64::MAX);
     }
+}
+
+/// A timer whose expiry wakes `registry`'s loop.
+fn timer(registry: &Registry, token: Token) -> io::Result<TimerFd> {
+    let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC)?;
+    registry.register(&mut SourceFd(&timer.as_fd().as_raw_fd()), token, Interest::READABLE)?;
+    Ok(timer)
 }
 
 /// Binds this thread to `cpu`.
