@@ -3,9 +3,9 @@
 //! Pure: the same record gives the same summary, bit for bit, because the resampling is seeded by names. The arithmetic
 //! is in `stats/`.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, num::NonZero, thread};
 
-use probe::suite::{Role, Sample};
+use probe::suite::{Case, Role, Sample};
 use serde::Serialize;
 
 use crate::{
@@ -44,6 +44,7 @@ pub struct Row {
     /// Median over rounds and its 95 % interval, by metric.
     pub metrics: BTreeMap<String, Estimate>,
     /// For each other target of the case: the ratio of this row's figure to that target's, paired by round, by metric.
+    /// Metrics that only describe the conditions have none.
     pub ratios: BTreeMap<String, BTreeMap<String, Estimate>>,
     /// Metrics without a figure, with the reason (for example that the generator was the bottleneck).
     pub void: BTreeMap<String, String>,
@@ -55,24 +56,59 @@ pub struct Row {
     pub problems: Vec<String>,
 }
 
-/// Draws the conclusions from a record.
+/// Draws the conclusions from a record, the cases shared out over this machine's CPUs.
 #[must_use]
 pub fn summarise(record: &Record) -> Summary {
-    let cases = record
-        .cases
-        .iter()
-        .map(|case| {
-            let rows = record
-                .plan
-                .targets
-                .iter()
-                .filter(|target| target.serves.is_empty() || target.serves.contains(&case.test))
-                .map(|target| row(record, &case.id, &case.test, &target.name, target.role))
-                .collect();
-            CaseSummary { id: case.id.clone(), title: case.title.clone(), rows }
-        })
-        .collect();
+    let threads = thread::available_parallelism().map_or(1, NonZero::get);
+    let share = record.cases.len().div_ceil(threads).max(1);
+    let cases = thread::scope(|scope| {
+        let workers: Vec<_> = record
+            .cases
+            .chunks(share)
+            .map(|cases| scope.spawn(|| cases.iter().map(|case| summarise_case(record, case)).collect::<Vec<_>>()))
+            .collect();
+        workers
+            .into_iter()
+            .flat_map(|worker| worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            .collect()
+    });
     Summary { cases }
+}
+
+fn summarise_case(record: &Record, case: &Case) -> CaseSummary {
+    let mut rows: Vec<Row> = record
+        .plan
+        .targets
+        .iter()
+        .filter(|target| target.serves.is_empty() || target.serves.contains(&case.test))
+        .map(|target| row(record, &case.id, &case.test, &target.name, target.role))
+        .collect();
+    for first in 0..rows.len() {
+        for second in first + 1..rows.len() {
+            pair(record, case, &mut rows, first, second);
+        }
+    }
+    CaseSummary { id: case.id.clone(), title: case.title.clone(), rows }
+}
+
+/// Enters the ratios of two rows into both. The second's are the first's turned over, so that the two never disagree.
+fn pair(record: &Record, case: &Case, rows: &mut [Row], first: usize, second: usize) {
+    let [one, other] = [first, second].map(|at| rows[at].target.clone());
+    if [&one, &other].iter().any(|target| disqualified(record, &case.id, &case.test, target)) {
+        return;
+    }
+    let [own, theirs] = [&one, &other].map(|target| samples(record, &case.id, target));
+    let ratios = ratios(&own, &theirs, &format!("{}/{one}/{other}", case.id));
+    if ratios.is_empty() {
+        return;
+    }
+    let turned = ratios.iter().map(|(metric, ratio)| (metric.clone(), turned_over(ratio))).collect();
+    rows[second].ratios.insert(one, turned);
+    rows[first].ratios.insert(other, ratios);
+}
+
+fn turned_over(ratio: &Estimate) -> Estimate {
+    Estimate { median: 1.0 / ratio.median, low: 1.0 / ratio.high, high: 1.0 / ratio.low, n: ratio.n }
 }
 
 fn row(record: &Record, case: &str, test: &str, target: &str, role: Role) -> Row {
@@ -101,16 +137,6 @@ fn row(record: &Record, case: &str, test: &str, target: &str, role: Role) -> Row
             row.metrics.insert(metric, estimate);
         } else if let Some(bound) = bound(&own, &metric, &format!("{case}/{target}/{metric}")) {
             row.bounds.insert(metric, bound);
-        }
-    }
-    for other in record.plan.targets.iter().filter(|other| other.name != target) {
-        if disqualified(record, case, test, &other.name) {
-            continue;
-        }
-        let theirs = samples(record, case, &other.name);
-        let ratios = ratios(&own, &theirs, &format!("{case}/{target}/{}", other.name));
-        if !ratios.is_empty() {
-            row.ratios.insert(other.name.clone(), ratios);
         }
     }
     row
@@ -149,6 +175,9 @@ fn bound(samples: &[&Sample], metric: &str, seed: &str) -> Option<Estimate> {
 fn ratios(own: &[&Sample], theirs: &[&Sample], seed: &str) -> BTreeMap<String, Estimate> {
     let mut ratios = BTreeMap::new();
     for metric in names(own) {
+        if metric::find(&metric).is_some_and(|metric| metric.better == Better::Neither) {
+            continue;
+        }
         let differences: Vec<f64> = own
             .iter()
             .filter_map(|sample| {
@@ -184,4 +213,82 @@ fn problems(record: &Record, case: &str, test: &str, target: &str) -> Vec<String
         .filter(|failure| failure.target == target && failure.case.as_deref().is_none_or(|id| id == case))
         .map(|failure| failure.reason.clone());
     verification.chain(failures).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// A record of one case, and of a sample for each `(target, round, requests_per_s, void)`.
+    fn record(samples: &[(&str, u32, f64, bool)]) -> Record {
+        let target = |name: &str| json!({"name": name, "role": "framework", "command": [name], "serves": [], "control": true, "port": 0});
+        let samples: Vec<_> = samples
+            .iter()
+            .map(|(target, round, requests_per_s, void)| {
+                let reasons = if *void { json!({"requests_per_s": "you measured the client"}) } else { json!({}) };
+                json!({"target": target, "case": "json", "round": round, "slot": 0, "histograms": {}, "void": reasons,
+                       "metrics": {"requests_per_s": requests_per_s, "open_rate_per_s": 500.0}})
+            })
+            .collect();
+        let record = json!({
+            "schema": crate::record::SCHEMA, "id": "x", "suite": "s", "status": {"status": "complete"},
+            "started": "", "finished": null, "repeat": "", "commit": null,
+            "host": crate::host::Host::default(), "profile": "",
+            "plan": {
+                "folder": "", "targets": [target("a"), target("b")], "cases": [], "depth": "quick",
+                "connections": [1], "rounds": 3, "warmup_s": 1.0, "duration_s": 1.0, "open_duration_s": 1.0,
+                "open_shares": [0.5], "database": {"database": "sqlite"},
+                "placement": {"server": [0], "generator": [1], "database": []},
+                "loadgen": "", "seeder": "", "seed": 1
+            },
+            "artifacts": [], "servers": {}, "verifications": [], "failures": [], "notes": [],
+            "cases": [{"id": "json", "test": "json", "title": "", "connections": 1, "depth": "quick"}],
+            "samples": samples
+        });
+        Record::parse(&record.to_string()).expect("the test's own record can be read")
+    }
+
+    #[test]
+    fn ratios_are_paired_by_round_and_turned_over_for_the_other_side() {
+        let record = record(&[
+            ("a", 0, 110.0, false),
+            ("b", 0, 100.0, false),
+            ("a", 1, 240.0, false),
+            ("b", 1, 200.0, false),
+            ("a", 2, 520.0, false),
+            ("b", 2, 400.0, false),
+            ("a", 3, 999.0, false),
+        ]);
+        let summary = summarise(&record);
+        let [a, b] = summary.cases[0].rows.as_slice() else { panic!("{summary:?}") };
+        let (ratio, turned) = (a.ratios["b"]["requests_per_s"], b.ratios["a"]["requests_per_s"]);
+        assert_eq!(ratio.n, 3, "the round that only one has does not count");
+        assert!((ratio.median - 1.2).abs() < 1e-12 && ratio.low >= 1.1 - 1e-12 && ratio.high <= 1.3 + 1e-12);
+        assert_eq!((turned.median, turned.low, turned.high), (1.0 / ratio.median, 1.0 / ratio.high, 1.0 / ratio.low));
+        assert!(!a.ratios["b"].contains_key("open_rate_per_s"), "a condition is not compared");
+    }
+
+    #[test]
+    fn void_rounds_are_left_out_and_counted() {
+        let summary = summarise(&record(&[("a", 0, 50.0, true), ("a", 1, 100.0, false), ("a", 2, 102.0, false)]));
+        let row = &summary.cases[0].rows[0];
+        assert_eq!((row.metrics["requests_per_s"].median, row.metrics["requests_per_s"].n), (101.0, 2));
+        assert_eq!(row.void_rounds["requests_per_s"], 1);
+        assert!(row.void.is_empty() && row.bounds.is_empty());
+    }
+
+    #[test]
+    fn what_was_reached_in_void_rounds_is_a_bound_where_more_is_better() {
+        let mut record = record(&[("a", 0, 50.0, true), ("a", 1, 60.0, true), ("a", 2, 70.0, true)]);
+        for sample in &mut record.samples {
+            sample.metrics.insert("open_latency_us_p50".to_owned(), 9.0);
+            sample.void.insert("open_latency_us_p50".to_owned(), "late".to_owned());
+        }
+        let summary = summarise(&record);
+        let row = &summary.cases[0].rows[0];
+        assert_eq!(row.bounds["requests_per_s"].median, 60.0);
+        assert!(!row.metrics.contains_key("requests_per_s") && row.void.len() == 2 && row.bounds.len() == 1);
+    }
 }

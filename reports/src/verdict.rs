@@ -314,3 +314,6 @@ pub(crate) fn list(names: &[&str]) -> String {
         [front @ .., last] => format!("{} and {last}", front.join(", ")),
     }
 }
+
+#[cfg(test)]
+mod tests;

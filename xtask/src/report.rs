@@ -111,11 +111,7 @@ fn print(report: &Rendering, format: Format, out: &Path) -> Result<()> {
         Format::Json => report.summary_json()?,
         Format::Table => report.terminal_tables(if stdout { Style::of_stdout() } else { Style::default() }),
     };
-    if stdout {
-        to_stdout(&text)
-    } else {
-        file::write_whole(out, text.as_bytes())
-    }
+    if stdout { to_stdout(&text) } else { file::write_whole(out, text.as_bytes()) }
 }
 
 /// A reader that has seen enough (`| head`) is no error.
