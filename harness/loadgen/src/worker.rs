@@ -30,6 +30,9 @@ use crate::{
 
 /// How often connections are looked after that no event reports: the grain of timeouts and of reconnecting.
 const TICK: Duration = Duration::from_millis(10);
+/// The least time between two wake-ups for requests that come due: at rates above 20,000/s on a thread they are
+/// written several at a time, at most so much late, since a sleep for each would take more CPU than the requests.
+const DUE_GRAIN_NS: u64 = 50_000;
 /// Scratch space for what is read: larger than the answers to a pipelined batch, small enough for the L2 cache.
 const BUFFER_BYTES: usize = 64 * 1024;
 /// Events taken from one epoll_wait(2). More than these wait in the kernel for the next one.
@@ -58,8 +61,10 @@ pub(crate) struct Worker {
     poll: Poll,
     events: Events,
     due_timer: TimerFd,
-    /// The due instant for which that timer is set, ns.
+    /// The instant for which that timer is set, ns.
     due_timer_ns: Option<u64>,
+    /// When requests that had come due were last written, ns.
+    sent_due_ns: u64,
     /// Ends the sleep once a tick.
     ticker: TimerFd,
     buffer: Box<[u8]>,
@@ -100,6 +105,7 @@ impl Worker {
             events: Events::with_capacity(EVENTS_MAX),
             due_timer,
             due_timer_ns: None,
+            sent_due_ns: 0,
             ticker,
             buffer: vec![0; BUFFER_BYTES].into_boxed_slice(),
             connections: (0..share as usize).map(Connection::new).collect(),
@@ -229,8 +235,8 @@ impl Worker {
     /// Sleeps until something happens, at most a tick, and reacts. The tick is a timer of its own, because a timeout
     /// given to epoll_wait(2) would be set up and taken back at every sleep.
     fn turn(&mut self) -> io::Result<()> {
-        self.set_timer()?;
-        match self.poll.poll(&mut self.events, None) {
+        let sleep_max = self.set_due_timer()?;
+        match self.poll.poll(&mut self.events, sleep_max) {
             Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error),
             _ => {}
         }
@@ -247,6 +253,7 @@ impl Worker {
         }
         while let Some(local) = self.lane.schedule.as_mut().and_then(|schedule| schedule.pop(woken_ns)) {
             self.connections[local].owe(&mut self.lane);
+            self.sent_due_ns = woken_ns;
         }
         if woken_ns >= self.next_tick_ns {
             self.tick(woken_ns);
@@ -254,20 +261,26 @@ impl Worker {
         Ok(())
     }
 
-    /// Sets the timer to the next due instant. epoll_wait(2) counts in milliseconds, which is too coarse a grain for
-    /// a schedule; timerfd_create(2) counts in nanoseconds. It goes off once and is
-    /// set anew, so that it need not be read: its expiry is an edge (epoll(7)).
-    fn set_timer(&mut self) -> io::Result<()> {
-        let next_ns = self.lane.schedule.as_ref().and_then(Schedule::next_ns);
-        if next_ns != self.due_timer_ns
-            && let Some(due_ns) = next_ns
-        {
-            let wait_ns = due_ns.saturating_sub(self.lane.clock.now_ns()).max(1);
+    /// Sets the timer to the next due instant, unless it has come already; how long to sleep at most.
+    ///
+    /// epoll_wait(2) counts in milliseconds, which is too coarse a grain for a schedule; timerfd_create(2) counts in
+    /// nanoseconds. The timer goes off once and is set anew, so that it need not be read: its expiry is an edge
+    /// (epoll(7)).
+    fn set_due_timer(&mut self) -> io::Result<Option<Duration>> {
+        let due_ns = self.lane.schedule.as_ref().and_then(Schedule::next_ns);
+        let Some(wake_ns) = due_ns.map(|due_ns| due_ns.max(self.sent_due_ns + DUE_GRAIN_NS)) else {
+            return Ok(None);
+        };
+        if self.due_timer_ns != Some(wake_ns) {
+            let wait_ns = wake_ns.saturating_sub(self.lane.clock.now_ns());
+            if wait_ns == 0 {
+                return Ok(Some(Duration::ZERO));
+            }
             let expiration = Expiration::OneShot(TimeSpec::from_duration(Duration::from_nanos(wait_ns)));
             self.due_timer.set(expiration, TimerSetTimeFlags::empty())?;
+            self.due_timer_ns = Some(wake_ns);
         }
-        self.due_timer_ns = next_ns;
-        Ok(())
+        Ok(None)
     }
 
     fn tick(&mut self, now_ns: u64) {
