@@ -124,8 +124,7 @@ fn table(case: &CaseView, figures: bool, ratios: bool, width: Option<u16>) -> Ta
 }
 
 fn heading(title: &str, unit: &str) -> String {
-    // The title of requests/s says its unit already.
-    if unit.is_empty() || title.ends_with("/s") { title.to_owned() } else { format!("{title}\n{unit}") }
+    if unit.is_empty() { title.to_owned() } else { format!("{title}\n{unit}") }
 }
 
 fn two_lines(text: &str, interval: Option<&str>) -> String {

@@ -149,7 +149,12 @@ fn at_least(case: &CaseSummary, field: &[&Row]) -> Option<Verdict> {
         ..empty(
             case,
             Kind::LeadsAtLeast,
-            format!("{} leads: at least {} × {}", first.target, factor(bound.median / behind), second.target),
+            format!(
+                "{} leads: at least {} × the requests/s of {}",
+                first.target,
+                factor(bound.median / behind),
+                second.target
+            ),
         )
     })
 }
@@ -258,8 +263,10 @@ pub(crate) fn overall(verdicts: &[Verdict]) -> String {
     }
     leaders.sort_by_key(|(_, cases)| std::cmp::Reverse(*cases));
     let of = |kinds: &[Kind]| verdicts.iter().filter(|verdict| kinds.contains(&verdict.kind)).count();
-    let mut parts: Vec<String> =
-        leaders.iter().map(|(name, cases)| format!("{name} leads {cases} of {} cases", verdicts.len())).collect();
+    let mut parts: Vec<String> = leaders.iter().map(|(name, cases)| format!("{name} leads {cases}")).collect();
+    if let Some(first) = parts.first_mut() {
+        *first = format!("{first} of {} cases", verdicts.len());
+    }
     for (count, words) in [
         (of(&[Kind::Tied]), "too close to tell apart"),
         (of(&[Kind::Unknown, Kind::Alone]), "without an answer"),

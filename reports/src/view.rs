@@ -111,7 +111,11 @@ pub(crate) fn case(case: &CaseSummary, palette: &Palette<'_>, rounds_planned: u3
         columns: league
             .iter()
             .zip(&scales)
-            .map(|(metric, scale)| Column { title: metric.title, unit: scale.unit, better: better(metric.better) })
+            .map(|(metric, scale)| Column {
+                title: metric.title,
+                unit: unit(metric, scale),
+                better: better(metric.better),
+            })
             .collect(),
         rows: rows
             .iter()
@@ -262,7 +266,7 @@ fn metric_table(metric: &'static Metric, rows: &[&Row], baselines: &[String]) ->
         .collect();
     (!rows.is_empty()).then(|| MetricTable {
         title: metric.title,
-        unit: scale.unit,
+        unit: unit(metric, &scale),
         better: better(metric.better),
         rows,
     })
@@ -289,12 +293,12 @@ fn open_rate(rows: &[&Row]) -> Option<String> {
 fn voids(rows: &[&Row]) -> Vec<String> {
     let mut said: Vec<(&str, &str, Vec<String>)> = Vec::new();
     for row in rows {
-        for (name, reason) in &row.void {
-            let title = metric::find(name).map_or(name.as_str(), |metric| metric.title);
-            let what = if row.bounds.contains_key(name) {
+        let known = metric::ALL.iter().filter_map(|metric| Some((metric, row.void.get(metric.name)?)));
+        for (Metric { name, title, .. }, reason) in known {
+            let what = if row.bounds.contains_key(*name) {
                 format!("{title} (what was reached is shown as a lower bound, ≥)")
             } else {
-                title.to_owned()
+                (*title).to_owned()
             };
             match said.iter_mut().find(|(target, known, _)| *target == row.target && *known == reason) {
                 Some((_, _, titles)) => titles.push(what),
@@ -308,6 +312,11 @@ fn voids(rows: &[&Row]) -> Vec<String> {
             format!("{target}: {reason}. Void: {}.", list(&titles))
         })
         .collect()
+}
+
+/// The unit for a heading; a title such as requests/s says it already.
+pub(crate) fn unit(metric: &Metric, scale: &Scale) -> &'static str {
+    if metric.title.ends_with("/s") { "" } else { scale.unit }
 }
 
 fn better(better: Better) -> &'static str {

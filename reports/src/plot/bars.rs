@@ -32,9 +32,9 @@ pub(super) fn draw(metric: &Metric, rows: &[&Row], palette: &Palette<'_>) -> Res
     if most <= 0.0 {
         return Ok(None);
     }
-    let title = match (scale.unit, metric.title.ends_with("/s")) {
-        ("", _) | (_, true) => metric.title.to_owned(),
-        (unit, false) => format!("{}, {unit}", metric.title),
+    let title = match view::unit(metric, &scale) {
+        "" => metric.title.to_owned(),
+        unit => format!("{}, {unit}", metric.title),
     };
     let label =
         rows.iter().map(|row| format!("{} {}", row.target, words(metric, row, &scale))).collect::<Vec<_>>().join("; ");
