@@ -25,15 +25,15 @@ pub const OCTET_STREAM: &str = "application/octet-stream";
 
 /// A response.
 pub struct Response {
-    status: StatusCode,
+    pub(crate) status: StatusCode,
     /// Whether the connection is to end after it.
-    close: bool,
-    content_type: &'static str,
+    pub(crate) close: bool,
+    pub(crate) content_type: &'static str,
     /// `name: value` lines, each with its CR LF.
-    fields: Vec<u8>,
+    pub(crate) fields: Vec<u8>,
     /// Content-Length as the handler declared it.
-    declared_length: Option<u64>,
-    body: Body,
+    pub(crate) declared_length: Option<u64>,
+    pub(crate) body: Body,
 }
 
 impl Response {
@@ -132,27 +132,6 @@ impl Response {
         }
         map
     }
-
-    pub(crate) fn into_parts(self) -> ResponseParts {
-        ResponseParts {
-            status: self.status,
-            close: self.close,
-            content_type: self.content_type,
-            fields: self.fields,
-            declared_length: self.declared_length,
-            body: self.body,
-        }
-    }
-}
-
-/// A response taken apart by the connection that writes it.
-pub(crate) struct ResponseParts {
-    pub(crate) status: StatusCode,
-    pub(crate) close: bool,
-    pub(crate) content_type: &'static str,
-    pub(crate) fields: Vec<u8>,
-    pub(crate) declared_length: Option<u64>,
-    pub(crate) body: Body,
 }
 
 impl fmt::Debug for Response {

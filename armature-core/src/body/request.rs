@@ -17,18 +17,30 @@ use crate::h1::Refusal;
 
 /// The body of a request.
 #[derive(Debug)]
-pub struct RequestBody {
-    source: Source,
-    limit: u64,
-    received: u64,
-    trailers: Option<Box<HeaderMap>>,
-}
+pub struct RequestBody(Source);
 
 #[derive(Debug)]
 enum Source {
     Empty,
-    Whole(Bytes),
-    Feed { feed: Rc<Feed>, declared: Option<u64> },
+    Whole(Box<Whole>),
+    Fed(Box<Fed>),
+    /// Read to its end, with the trailer fields.
+    Read(Option<Box<HeaderMap>>),
+}
+
+#[derive(Debug)]
+struct Whole {
+    bytes: Bytes,
+    limit: u64,
+    trailers: Option<Box<HeaderMap>>,
+}
+
+#[derive(Debug)]
+struct Fed {
+    feed: Rc<Feed>,
+    declared: Option<u64>,
+    limit: u64,
+    received: u64,
 }
 
 /// Why a request body could not be read to its end.
@@ -76,45 +88,47 @@ impl error::Error for BodyError {}
 impl RequestBody {
     /// No body.
     #[must_use]
-    pub fn empty() -> Self {
-        Self { source: Source::Empty, limit: u64::MAX, received: 0, trailers: None }
+    #[inline]
+    pub const fn empty() -> Self {
+        Self(Source::Empty)
     }
 
     /// A body that is here as a whole, with its trailer fields.
     pub(crate) fn whole(bytes: Bytes, limit: u64, trailers: Option<Box<HeaderMap>>) -> Self {
-        Self { source: Source::Whole(bytes), limit, received: 0, trailers }
+        Self(Source::Whole(Box::new(Whole { bytes, limit, trailers })))
     }
 
     /// A body that `feed` will bring.
     pub(crate) fn fed(feed: Rc<Feed>, declared: Option<u64>, limit: u64) -> Self {
-        Self { source: Source::Feed { feed, declared }, limit, received: 0, trailers: None }
+        Self(Source::Fed(Box::new(Fed { feed, declared, limit, received: 0 })))
     }
 
     /// The number of bytes, where it is known before the body is read.
     #[must_use]
     pub fn declared_length(&self) -> Option<u64> {
-        match &self.source {
-            Source::Empty => Some(0),
-            Source::Whole(bytes) => Some(bytes.len() as u64),
-            Source::Feed { declared, .. } => *declared,
+        match &self.0 {
+            Source::Empty | Source::Read(_) => Some(0),
+            Source::Whole(whole) => Some(whole.bytes.len() as u64),
+            Source::Fed(fed) => fed.declared,
         }
     }
 
-    /// The most bytes that may be read; the server's `body_bytes_max` unless changed.
-    #[must_use]
-    pub fn limit(&self) -> u64 {
-        self.limit
-    }
-
-    /// Allows so many bytes to be read.
+    /// Allows so many bytes to be read in place of the server's `body_bytes_max`.
     pub fn set_limit(&mut self, bytes: u64) {
-        self.limit = bytes;
+        match &mut self.0 {
+            Source::Empty | Source::Read(_) => {}
+            Source::Whole(whole) => whole.limit = bytes,
+            Source::Fed(fed) => fed.limit = bytes,
+        }
     }
 
     /// The trailer fields, once the body has been read to its end.
     #[must_use]
     pub fn trailers(&self) -> Option<&HeaderMap> {
-        self.trailers.as_deref()
+        match &self.0 {
+            Source::Read(trailers) => trailers.as_deref(),
+            _ => None,
+        }
     }
 
     /// The next piece, `None` at the end.
@@ -130,27 +144,29 @@ impl RequestBody {
     /// # Errors
     /// As [`piece`](Self::piece).
     pub fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, BodyError>> {
-        if self.declared_length().is_some_and(|declared| declared > self.limit) {
-            return Poll::Ready(Err(BodyError::TooLarge));
-        }
-        match &mut self.source {
-            Source::Empty => Poll::Ready(Ok(None)),
-            Source::Whole(bytes) => {
-                let bytes = std::mem::take(bytes);
-                self.source = Source::Empty;
+        match &mut self.0 {
+            Source::Empty | Source::Read(_) => Poll::Ready(Ok(None)),
+            Source::Whole(whole) => {
+                if whole.bytes.len() as u64 > whole.limit {
+                    return Poll::Ready(Err(BodyError::TooLarge));
+                }
+                let bytes = std::mem::take(&mut whole.bytes);
+                self.0 = Source::Read(whole.trailers.take());
                 Poll::Ready(Ok(Some(bytes).filter(|bytes| !bytes.is_empty())))
             }
-            Source::Feed { feed, .. } => {
-                let piece = std::task::ready!(feed.poll_take(cx))?;
-                if let Some(piece) = &piece {
-                    self.received += piece.len() as u64;
-                    if self.received > self.limit {
-                        return Poll::Ready(Err(BodyError::TooLarge));
-                    }
-                } else {
-                    self.trailers = feed.trailers.take();
+            Source::Fed(fed) => {
+                if fed.declared.is_some_and(|declared| declared > fed.limit) {
+                    return Poll::Ready(Err(BodyError::TooLarge));
                 }
-                Poll::Ready(Ok(piece))
+                let Some(piece) = std::task::ready!(fed.feed.poll_take(cx))? else {
+                    self.0 = Source::Read(fed.feed.trailers.take());
+                    return Poll::Ready(Ok(None));
+                };
+                fed.received += piece.len() as u64;
+                if fed.received > fed.limit {
+                    return Poll::Ready(Err(BodyError::TooLarge));
+                }
+                Poll::Ready(Ok(Some(piece)))
             }
         }
     }

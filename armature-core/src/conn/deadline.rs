@@ -3,7 +3,7 @@
 use std::{ops::ControlFlow, time::Duration};
 
 use super::{Conn, Phase};
-use crate::{body::BodyError, h1::Refusal, io::Stream, limits::Limits, service::Service};
+use crate::{body::BodyError, h1::Refusal, io::Stream, limits::Limits, service::Service, worker::timer::Ticks};
 
 /// What a connection waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,10 +30,32 @@ pub(super) fn body_allowance(received_bytes: u64, limits: &Limits) -> Duration {
     limits.body_deadline.saturating_add(Duration::from_millis(earned_ms))
 }
 
+/// The deadlines of [`Limits`] in ticks of the worker's clock.
+#[derive(Debug)]
+pub(crate) struct Patience {
+    head: Ticks,
+    idle: Ticks,
+    drain_idle: Ticks,
+    pub(super) write: Ticks,
+    pub(super) linger: Ticks,
+}
+
+impl Patience {
+    pub(crate) fn new(limits: &Limits) -> Self {
+        Self {
+            head: limits.head_deadline.into(),
+            idle: limits.idle_deadline.into(),
+            drain_idle: limits.drain_idle.into(),
+            write: limits.write_deadline.into(),
+            linger: limits.linger_deadline.into(),
+        }
+    }
+}
+
 impl<IO: Stream, S: Service> Conn<IO, S> {
     /// Puts the connection under a deadline, unless it is under that one already.
     #[inline]
-    pub(super) fn wait_for(&mut self, wait: Wait, after: Duration) {
+    pub(super) fn wait_for(&mut self, wait: Wait, after: Ticks) {
         if self.wait != wait {
             self.wait = wait;
             self.worker.timers.set(self.timer, after);
@@ -50,15 +72,15 @@ impl<IO: Stream, S: Service> Conn<IO, S> {
 
     /// The deadline for what comes between two requests.
     pub(super) fn wait_for_head(&mut self) {
-        let limits = &self.worker.limits;
+        let patience = &self.worker.patience;
         let (wait, after) = if self.protocol.is_inside_head() {
-            (Wait::Head, limits.head_deadline)
+            (Wait::Head, patience.head)
         } else if self.worker.is_draining() {
-            (Wait::Drain, limits.drain_idle)
+            (Wait::Drain, patience.drain_idle)
         } else if self.answered == 0 {
-            (Wait::Head, limits.head_deadline)
+            (Wait::Head, patience.head)
         } else {
-            (Wait::Idle, limits.idle_deadline)
+            (Wait::Idle, patience.idle)
         };
         self.wait_for(wait, after);
     }

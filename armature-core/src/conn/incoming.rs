@@ -63,12 +63,12 @@ impl<IO: Stream, S: Service> Conn<IO, S> {
             RequestBody::fed(feed, declared, limit)
         };
         let request = Request { head: RequestHead::new(&head, &index), body };
-        let (slot, answer) = call(&worker, request, cx);
+        let answer = call(&worker, request, cx);
         drop(index);
         if answer.is_ready() {
             self.end_incoming();
         }
-        self.settle(slot, answer);
+        self.settle(answer);
         true
     }
 
@@ -186,7 +186,7 @@ impl<IO: Stream, S: Service> Conn<IO, S> {
                     let passed = self.worker.timers.now().saturating_sub(incoming.since);
                     body_allowance(incoming.received_bytes, limits).saturating_sub(passed)
                 });
-                self.wait_for(Wait::Body, after);
+                self.wait_for(Wait::Body, after.into());
                 Poll::Pending
             }
         }

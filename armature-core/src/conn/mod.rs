@@ -30,6 +30,7 @@ use crate::{
     service::{Request, RequestHead, Service, Slot},
     worker::{Worker, timer::TimerKey},
 };
+pub(crate) use deadline::Patience;
 use deadline::Wait;
 use incoming::Incoming;
 use outgoing::Sending;
@@ -43,6 +44,8 @@ pub(crate) struct Conn<IO: Stream, S: Service> {
     phase: Phase,
     /// The peer has shut its write side.
     peer_ended: bool,
+    /// The last read brought less than there was room for, so another can wait for the socket.
+    is_drained: bool,
     /// Answers so far, as far as it can be counted.
     answered: u32,
     /// Bytes of the present request's body that were read and thrown away.
@@ -88,6 +91,7 @@ impl<IO: Stream, S: Service> Conn<IO, S> {
             wait: Wait::Nothing,
             phase: Phase::Opened,
             peer_ended: false,
+            is_drained: false,
             answered: 0,
             discarded_bytes: 0,
             protocol: h1::Connection::default(),
@@ -166,10 +170,10 @@ impl<IO: Stream, S: Service> Conn<IO, S> {
                 let len = index.len;
                 let request =
                     Request { head: RequestHead::new(&input[skip..skip + len], &index), body: RequestBody::empty() };
-                let (slot, answer) = call(worker, request, cx);
+                let answer = call(worker, request, cx);
                 input.advance(skip + len);
                 drop(index);
-                self.settle(slot, answer);
+                self.settle(answer);
                 true
             }
             Ok(NextHead::Partial { skip }) => {
@@ -184,15 +188,12 @@ impl<IO: Stream, S: Service> Conn<IO, S> {
         }
     }
 
-    /// Takes what a handler answered at once, or keeps it running.
+    /// Takes what a handler answered at once, or keeps it running in a slot of this connection's own.
     #[inline]
-    fn settle(&mut self, slot: Slot, answer: Poll<Response>) {
+    fn settle(&mut self, answer: Poll<Response>) {
         match answer {
-            Poll::Ready(response) => {
-                self.worker.give_slot(slot);
-                self.respond(response);
-            }
-            Poll::Pending => self.running = Some(slot),
+            Poll::Ready(response) => self.respond(response),
+            Poll::Pending => self.running = Some(self.worker.slot.take()),
         }
     }
 
@@ -204,10 +205,10 @@ impl<IO: Stream, S: Service> Conn<IO, S> {
             }
             let Some(slot) = &mut self.running else { return Poll::Ready(Ok(())) };
             let polled = catch_unwind(AssertUnwindSafe(|| slot.poll(cx)));
-            match polled.unwrap_or_else(|_| Poll::Ready(panicked(&self.worker))) {
+            match polled.unwrap_or_else(|_| Poll::Ready(panicked(&self.worker, slot))) {
                 Poll::Ready(response) => {
                     if let Some(slot) = self.running.take() {
-                        put_away(&self.worker, slot);
+                        self.worker.give_slot(slot);
                     }
                     self.end_incoming();
                     self.respond(response);
@@ -253,17 +254,36 @@ impl<IO: Stream, S: Service> Conn<IO, S> {
 
     /// Reads once. A connection that waits with nothing read holds no buffer.
     fn fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        if self.is_drained {
+            match self.stream.poll_readable(cx) {
+                Poll::Ready(Ok(())) => self.is_drained = false,
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => {
+                    self.release_input();
+                    return Poll::Pending;
+                }
+            }
+        }
         if self.input.capacity() == 0 {
             self.input = buffer::take_read();
         }
         if self.input.capacity() - self.input.len() < buffer::READ_BYTES / 2 {
             self.input.reserve(buffer::READ_BYTES);
         }
+        let room = self.input.capacity() - self.input.len();
         let polled = self.stream.poll_read(&mut self.input, cx);
-        if polled.is_pending() && self.input.is_empty() {
-            buffer::give_read(std::mem::take(&mut self.input));
+        match polled {
+            Poll::Ready(Ok(read)) => self.is_drained = read < room,
+            Poll::Ready(Err(_)) => {}
+            Poll::Pending => self.release_input(),
         }
         polled
+    }
+
+    fn release_input(&mut self) {
+        if self.input.is_empty() && self.input.capacity() > 0 {
+            buffer::give_read(std::mem::take(&mut self.input));
+        }
     }
 
     /// Writes everything that waits.
@@ -275,7 +295,7 @@ impl<IO: Stream, S: Service> Conn<IO, S> {
                 Poll::Ready(Ok(_)) => self.wait_not(Wait::Write),
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                 Poll::Pending => {
-                    self.wait_for(Wait::Write, self.worker.limits.write_deadline);
+                    self.wait_for(Wait::Write, self.worker.patience.write);
                     return Poll::Pending;
                 }
             }
@@ -308,7 +328,7 @@ impl<IO: Stream, S: Service> Conn<IO, S> {
                 Poll::Ready(Ok(read)) if read > 0 && read < left => self.phase = Phase::Lingering(left - read),
                 Poll::Ready(_) => return Poll::Ready(()),
                 Poll::Pending => {
-                    self.wait_for(Wait::Linger, self.worker.limits.linger_deadline);
+                    self.wait_for(Wait::Linger, self.worker.patience.linger);
                     return Poll::Pending;
                 }
             }
@@ -330,6 +350,8 @@ impl<IO: Stream + Unpin, S: Service> Future for Conn<IO, S> {
         if this.worker.timers.take_passed(this.timer) && this.deadline_passed().is_break() {
             return Poll::Ready(());
         }
+        // Most wake-ups mean that something has arrived.
+        this.is_drained = false;
         if this.phase == Phase::Serving {
             match ready!(this.serve(cx)) {
                 End::Close => this.phase = Phase::Flushing,
@@ -344,8 +366,9 @@ impl<IO: Stream, S: Service> Drop for Conn<IO, S> {
     fn drop(&mut self) {
         self.end_incoming();
         self.output.clear();
-        if let Some(slot) = self.running.take() {
-            put_away(&self.worker, slot);
+        if let Some(mut slot) = self.running.take() {
+            empty(&mut slot);
+            self.worker.give_slot(slot);
         }
         buffer::give_read(std::mem::take(&mut self.input));
         self.worker.timers.remove(self.timer);
@@ -353,35 +376,24 @@ impl<IO: Stream, S: Service> Drop for Conn<IO, S> {
     }
 }
 
-/// Calls the service; a panic in it becomes 500.
+/// Calls the service; a panic in it becomes 500. What cannot be answered at once is left in the worker's slot.
 #[inline]
-fn call<S: Service>(worker: &Worker<S>, request: Request<'_>, cx: &mut Context<'_>) -> (Slot, Poll<Response>) {
-    let mut slot = worker.take_slot();
-    let answer = catch_unwind(AssertUnwindSafe(|| worker.service.call(request, &mut slot, cx)));
-    match answer {
-        Ok(answer) => (slot, answer),
-        Err(_) => {
-            put_away(worker, slot);
-            (Slot::default(), Poll::Ready(panicked(worker)))
-        }
-    }
+fn call<S: Service>(worker: &Worker<S>, request: Request<'_>, cx: &mut Context<'_>) -> Poll<Response> {
+    let mut slot = worker.slot.borrow_mut();
+    catch_unwind(AssertUnwindSafe(|| worker.service.call(request, &mut slot, cx)))
+        .unwrap_or_else(|_| Poll::Ready(panicked(worker, &mut slot)))
 }
 
 /// A handler that panicked may have left anything behind, so its connection ends.
 #[cold]
-fn panicked<S: Service>(worker: &Worker<S>) -> Response {
+fn panicked<S: Service>(worker: &Worker<S>, slot: &mut Slot) -> Response {
     worker.counters.panics.add(1);
+    empty(slot);
     Response::status(StatusCode::INTERNAL_SERVER_ERROR).with_close()
 }
 
-/// Empties a slot and keeps it for another request; a future whose drop panics takes its memory with it.
-fn put_away<S: Service>(worker: &Worker<S>, slot: Slot) {
-    let emptied = catch_unwind(AssertUnwindSafe(move || {
-        let mut slot = slot;
-        slot.clear();
-        slot
-    }));
-    if let Ok(slot) = emptied {
-        worker.give_slot(slot);
-    }
+/// Drops what is in a slot, also where that panics.
+fn empty(slot: &mut Slot) {
+    // The slot forgets its future before it drops it, so a second panic leaves it as empty as a first.
+    let _ = catch_unwind(AssertUnwindSafe(|| slot.clear()));
 }

@@ -39,34 +39,27 @@ impl<IO: Stream, S: Service> Conn<IO, S> {
     /// Encodes a response to the request at hand.
     #[inline]
     pub(super) fn respond(&mut self, response: Response) {
-        let parts = response.into_parts();
-        let length = match (&parts.body, parts.declared_length) {
+        let Response { status, close, content_type, fields, declared_length, body } = response;
+        let length = match (&body, declared_length) {
             // A handler of HEAD may say how long the body of GET would be.
             (Body::Stream(_) | Body::Empty, Some(declared)) => BodyLength::Known(declared),
             (body, _) => body.length().map_or(BodyLength::Unknown, BodyLength::Known),
         };
-        let close = parts.close || self.worker.is_draining();
         let worker = &self.worker;
-        let framed = self.protocol.frame(parts.status, length, close, &worker.limits);
+        let framed = self.protocol.frame(status, length, close || worker.is_draining(), &worker.limits);
         self.answered = self.answered.saturating_add(1);
         let out = self.output.buffer();
         worker.stamp.with(worker.timers.unix_s(), |stamp| {
+            let (body, persistence) = (framed.head, framed.persistence);
             encode::response_head(
                 out,
-                &ResponseHead {
-                    status: parts.status,
-                    content_type: parts.content_type,
-                    body: framed.head,
-                    persistence: framed.persistence,
-                    fields: &parts.fields,
-                    stamp,
-                },
+                &ResponseHead { status, content_type, body, persistence, fields: &fields, stamp },
             );
         });
-        if parts.fields.capacity() > 0 {
-            buffer::give(parts.fields);
+        if fields.capacity() > 0 {
+            buffer::give(fields);
         }
-        self.respond_body(parts.body, framed);
+        self.respond_body(body, framed);
     }
 
     #[inline]

@@ -3,10 +3,9 @@
 //! The table holds no bytes, so it stays true when the head moves to another buffer. Leaves the target's parts to
 //! `target.rs`, the body's length to `framing.rs`, and waiting for the rest of a head to `scan.rs`.
 
-use std::mem::MaybeUninit;
-
 use super::{
     framing::{Codings, ConnectionOptions, Framing, content_length},
+    line::{self, RequestLine},
     refusal::Refusal,
     target::{self, Span, Target},
 };
@@ -74,169 +73,162 @@ impl HeadIndex {
     }
 }
 
+/// Fields for which there is room on the first attempt; a head with more is parsed once more.
+const FIELDS_AT_FIRST: usize = 16;
+
 /// Parses the head at the start of `bytes` into `index`; `false` means that its end is not there yet.
 ///
 /// Empty lines must have been skipped before. On `false` and on an error the index holds nothing of use.
 ///
 /// # Errors
 /// The first rule that the head breaks.
+#[inline]
 pub fn parse(bytes: &[u8], limits: &Limits, index: &mut HeadIndex) -> Result<bool, Refusal> {
-    let mut room = [const { MaybeUninit::<httparse::Header<'_>>::uninit() }; HEAD_FIELDS_CEILING];
-    let room = &mut room[..limits.head_fields_max.min(HEAD_FIELDS_CEILING)];
-    let mut request = httparse::Request::new(&mut []);
-    let len = match request.parse_with_uninit_headers(bytes, room) {
-        Ok(httparse::Status::Complete(len)) => len,
-        Ok(httparse::Status::Partial) => return Ok(false),
-        Err(httparse::Error::Version) => return parse_other_version(bytes, limits, index),
-        Err(error) => return Err(refusal(error, bytes)),
-    };
-    // On completion httparse has filled in all three.
-    let (Some(method), Some(target), Some(version)) = (request.method, request.path, request.version) else {
-        return Err(Refusal::Method);
-    };
-    index.len = len;
-    index.method = Method::from_token(method);
-    index.method_token = Span::new(0, method.len());
-    index.version = if version == 0 { Version::Http10 } else { Version::Http11 };
-
-    let target_start = method.len() + 1;
-    // One space, then the eight bytes of the version.
-    let line_end = target_start + target.len() + 9;
-    if target.len() > limits.target_bytes_max {
-        return Err(Refusal::TargetTooLong);
+    let Some(line) = line::parse(bytes)? else { return Ok(false) };
+    let at_first = FIELDS_AT_FIRST.min(limits.head_fields_max);
+    let mut room = [httparse::EMPTY_HEADER; FIELDS_AT_FIRST];
+    match httparse::parse_headers(&bytes[line.len..], &mut room[..at_first]) {
+        Ok(httparse::Status::Complete((len, fields))) => {
+            index.len = line.len + len;
+            finish(bytes, &line, fields, limits, index)?;
+            Ok(true)
+        }
+        Ok(httparse::Status::Partial) => Ok(false),
+        Err(httparse::Error::TooManyHeaders) => parse_many(bytes, &line, limits, index),
+        Err(error) => Err(refusal(error)),
     }
-    if len > limits.head_bytes_max {
-        return Err(Refusal::HeadTooLarge);
-    }
-    index.target = target::split(index.method, target.as_bytes(), target_start)?;
-    collect_fields(bytes, line_end, request.headers, index)?;
-    interpret(bytes, index)?;
-    Ok(true)
 }
 
-/// Turns httparse's slices into offsets, and checks that every line ends in CR LF: httparse lets a bare LF pass.
+#[cold]
+fn parse_many(bytes: &[u8], line: &RequestLine, limits: &Limits, index: &mut HeadIndex) -> Result<bool, Refusal> {
+    let mut room = [httparse::EMPTY_HEADER; HEAD_FIELDS_CEILING];
+    let room = &mut room[..limits.head_fields_max.min(HEAD_FIELDS_CEILING)];
+    match httparse::parse_headers(&bytes[line.len..], room) {
+        Ok(httparse::Status::Complete((len, fields))) => {
+            index.len = line.len + len;
+            finish(bytes, line, fields, limits, index)?;
+            Ok(true)
+        }
+        Ok(httparse::Status::Partial) => Ok(false),
+        Err(error) => Err(refusal(error)),
+    }
+}
+
+fn refusal(error: httparse::Error) -> Refusal {
+    match error {
+        httparse::Error::HeaderValue => Refusal::FieldValue,
+        httparse::Error::NewLine => Refusal::LineEnd,
+        httparse::Error::TooManyHeaders => Refusal::TooManyFields,
+        _ => Refusal::Field,
+    }
+}
+
+/// Checks a head that is there as a whole, and fills in its index.
 #[inline]
-fn collect_fields(
+fn finish(
     bytes: &[u8],
-    line_end: usize,
-    headers: &[httparse::Header<'_>],
+    line: &RequestLine,
+    fields: &[httparse::Header<'_>],
+    limits: &Limits,
     index: &mut HeadIndex,
 ) -> Result<(), Refusal> {
-    let base = bytes.as_ptr().addr();
-    index.fields.clear();
-    index.fields.reserve(headers.len());
-    let mut previous_end = line_end;
-    for header in headers {
-        let name_start = header.name.as_ptr().addr() - base;
-        let value_start = header.value.as_ptr().addr() - base;
-        check_line_end(bytes, previous_end, name_start)?;
-        previous_end = value_start + header.value.len();
-        index.fields.push(Field {
-            name: Span::new(name_start, name_start + header.name.len()),
-            value: Span::new(value_start, previous_end),
-        });
+    let target_start = line.method_len + 1;
+    if line.target_end - target_start > limits.target_bytes_max {
+        return Err(Refusal::TargetTooLong);
     }
-    check_line_end(bytes, previous_end, index.len - 2)?;
-    if bytes[index.len - 2] == b'\r' { Ok(()) } else { Err(Refusal::LineEnd) }
-}
-
-/// Between the end of a value (or of the request line) and the next line there is white space and one CR LF.
-#[inline]
-fn check_line_end(bytes: &[u8], end: usize, next: usize) -> Result<(), Refusal> {
-    match bytes.get(end..next) {
-        Some([.., b'\r', b'\n']) => Ok(()),
-        _ => Err(Refusal::LineEnd),
+    if index.len > limits.head_bytes_max {
+        return Err(Refusal::HeadTooLarge);
     }
-}
-
-/// Reads the fields that decide about framing, host and connection.
-fn interpret(bytes: &[u8], index: &mut HeadIndex) -> Result<(), Refusal> {
+    index.method = line.method;
+    index.method_token = Span::new(0, line.method_len);
+    index.version = line.version;
+    index.target = target::split(bytes, line)?;
     index.host = None;
     index.connection = ConnectionOptions::default();
     index.expects_continue = false;
+    index.fields.clear();
+    index.fields.reserve(fields.len());
+    let framing = interpret(bytes, line, fields, index)?;
+    index.framing = framing;
+    Ok(())
+}
+
+/// Goes through the fields once: notes where they are, checks that each line ends in CR LF (httparse lets a bare LF
+/// pass), and reads those that decide about framing, host and connection.
+#[inline]
+fn interpret(
+    bytes: &[u8],
+    line: &RequestLine,
+    fields: &[httparse::Header<'_>],
+    index: &mut HeadIndex,
+) -> Result<Framing, Refusal> {
+    let base = bytes.as_ptr().addr();
+    // The first field follows the request line at once; behind each value there is white space and one CR LF.
+    let mut line_end = line.len;
     let mut length = None;
     let mut codings = Codings::default();
-    for field in &index.fields {
+    for &httparse::Header { name, value } in fields {
+        let name = name.as_bytes();
+        let name_start = name.as_ptr().addr() - base;
+        let value_start = value.as_ptr().addr() - base;
+        check_line_end(bytes, line_end, name_start)?;
+        line_end = value_start + value.len();
+        index.fields.push(Field {
+            name: Span::new(name_start, name_start + name.len()),
+            value: Span::new(value_start, line_end),
+        });
         // The lengths of the names that matter here; most fields end the comparison there.
-        match field.name.len {
-            4 if is(bytes, field, b"host") => {
-                if index.host.replace(field.value).is_some() {
+        match name.len() {
+            4 if name.eq_ignore_ascii_case(b"host") => {
+                if index.host.replace(Span::new(value_start, line_end)).is_some() {
                     return Err(Refusal::HostRepeated);
                 }
-                target::check_host(field.value.of(bytes))?;
+                target::check_host(value)?;
             }
             // HTTP/1.0 knows no expectations, so they are not looked at (RFC 9110 §10.1.1).
-            6 if index.version == Version::Http11 && is(bytes, field, b"expect") => {
-                if !field.value.of(bytes).eq_ignore_ascii_case(b"100-continue") {
+            6 if index.version == Version::Http11 && name.eq_ignore_ascii_case(b"expect") => {
+                if !value.eq_ignore_ascii_case(b"100-continue") {
                     return Err(Refusal::Expectation);
                 }
                 index.expects_continue = true;
             }
-            10 if is(bytes, field, b"connection") => index.connection.add(field.value.of(bytes)),
-            14 if is(bytes, field, b"content-length") => {
+            10 if name.eq_ignore_ascii_case(b"connection") => index.connection.add(value),
+            14 if name.eq_ignore_ascii_case(b"content-length") => {
                 if length.is_some() {
                     return Err(Refusal::LengthRepeated);
                 }
-                length = Some(content_length(field.value.of(bytes))?);
+                length = Some(content_length(value)?);
             }
-            17 if is(bytes, field, b"transfer-encoding") => codings.add(field.value.of(bytes))?,
+            17 if name.eq_ignore_ascii_case(b"transfer-encoding") => codings.add(value)?,
             _ => {}
         }
     }
+    if fields.is_empty() {
+        line_end = line.len - 2;
+    }
+    if bytes[index.len - 2] != b'\r' {
+        return Err(Refusal::LineEnd);
+    }
+    check_line_end(bytes, line_end, index.len - 2)?;
     if index.host.is_none() && index.version == Version::Http11 {
         return Err(Refusal::HostMissing);
     }
-    index.framing = match (length, codings.any()) {
-        (Some(_), true) => return Err(Refusal::LengthAndCoding),
-        (None, true) if index.version == Version::Http10 => return Err(Refusal::CodingOn10),
-        (None, true) => codings.framing()?,
-        (Some(0) | None, false) => Framing::None,
-        (Some(length), false) => Framing::Length(length),
-    };
-    Ok(())
-}
-
-#[inline]
-fn is(bytes: &[u8], field: &Field, name: &[u8]) -> bool {
-    field.name.of(bytes).eq_ignore_ascii_case(name)
-}
-
-/// httparse knows 1.0 and 1.1 only. Later minor versions of 1 are served as 1.1 (RFC 9112 §2.3).
-#[cold]
-fn parse_other_version(bytes: &[u8], limits: &Limits, index: &mut HeadIndex) -> Result<bool, Refusal> {
-    let Some(line_end) = memchr::memchr(b'\n', bytes) else {
-        return Ok(false);
-    };
-    let line = &bytes[..line_end];
-    let line = line.strip_suffix(b"\r").ok_or(Refusal::LineEnd)?;
-    let space = memchr::memrchr(b' ', line).ok_or(Refusal::Version)?;
-    let [b'H', b'T', b'T', b'P', b'/', major @ b'0'..=b'9', b'.', minor @ b'0'..=b'9'] = line[space + 1..] else {
-        return Err(Refusal::Version);
-    };
-    match (major, minor) {
-        // The version is a good one, so the space before it was not the only one.
-        (b'1', b'0' | b'1') => Err(Refusal::Target),
-        (b'1', _) => {
-            let mut served_as = bytes.to_vec();
-            served_as[space + 8] = b'1';
-            parse(&served_as, limits, index)
-        }
-        _ => Err(Refusal::VersionUnsupported),
+    match (length, codings.any()) {
+        (Some(_), true) => Err(Refusal::LengthAndCoding),
+        (None, true) if index.version == Version::Http10 => Err(Refusal::CodingOn10),
+        (None, true) => codings.framing(),
+        (Some(0) | None, false) => Ok(Framing::None),
+        (Some(length), false) => Ok(Framing::Length(length)),
     }
 }
 
-#[cold]
-fn refusal(error: httparse::Error, bytes: &[u8]) -> Refusal {
-    match error {
-        httparse::Error::HeaderName => Refusal::Field,
-        httparse::Error::HeaderValue => Refusal::FieldValue,
-        httparse::Error::NewLine => Refusal::LineEnd,
-        httparse::Error::TooManyHeaders => Refusal::TooManyFields,
-        // A token error is the method's until its space is there, and the target's after it.
-        _ => {
-            let method = bytes.iter().take_while(|byte| super::framing::is_token_byte(**byte)).count();
-            if method > 0 && bytes.get(method) == Some(&b' ') { Refusal::Target } else { Refusal::Method }
-        }
+/// Between the end of a value and the next line there is white space and one CR LF.
+#[inline]
+fn check_line_end(bytes: &[u8], end: usize, next: usize) -> Result<(), Refusal> {
+    match bytes.get(end..next) {
+        // Right behind the request line, whose own end was checked.
+        Some([.., b'\r', b'\n'] | []) => Ok(()),
+        _ => Err(Refusal::LineEnd),
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Leaves percent-decoding to the extractors, which see one segment at a time. Read next: `framing.rs`.
 
-use super::refusal::Refusal;
+use super::{line::RequestLine, refusal::Refusal};
 use crate::http::Method;
 
 /// A stretch of the head, in bytes from its start.
@@ -41,88 +41,55 @@ pub struct Target {
     pub authority: Option<Span>,
 }
 
-/// Checks a request target and says where its parts are, counted from `offset`.
+/// Says where the parts of the target of `line` are, whose bytes are known to be good ones.
 ///
 /// # Errors
-/// [`Refusal::Target`] for a byte outside printable ASCII, a `#`, or a form that the method does not have;
-/// [`Refusal::Host`] for a malformed authority; [`Refusal::Connect`] for CONNECT.
+/// [`Refusal::Target`] for a form that the method does not have; [`Refusal::Host`] for a malformed authority;
+/// [`Refusal::Connect`] for CONNECT.
 #[inline]
-pub fn split(method: Method, target: &[u8], offset: usize) -> Result<Target, Refusal> {
-    if method == Method::Connect {
-        return Err(Refusal::Connect);
+pub fn split(bytes: &[u8], line: &RequestLine) -> Result<Target, Refusal> {
+    let start = line.method_len + 1;
+    let path_end = line.query_mark.unwrap_or(line.target_end);
+    if line.method != Method::Connect && bytes.get(start) == Some(&b'/') {
+        return Ok(Target {
+            path: Span::new(start, path_end),
+            query: line.query_mark.map(|mark| Span::new(mark + 1, line.target_end)),
+            authority: None,
+        });
     }
-    let query = find_query(target)?;
-    let path_end = query.unwrap_or(target.len());
-    let query = query.map(|mark| Span::new(offset + mark + 1, offset + target.len()));
-    if target.first() == Some(&b'/') {
-        return Ok(Target { path: Span::new(offset, offset + path_end), query, authority: None });
-    }
-    if target == b"*" {
-        return if method == Method::Options {
-            Ok(Target { path: Span::new(offset, offset + 1), query: None, authority: None })
-        } else {
-            Err(Refusal::Target)
-        };
-    }
-    absolute(target, path_end, query, offset)
+    other_form(bytes, line, start, path_end)
 }
 
-fn absolute(target: &[u8], path_end: usize, query: Option<Span>, offset: usize) -> Result<Target, Refusal> {
+#[cold]
+fn other_form(bytes: &[u8], line: &RequestLine, start: usize, path_end: usize) -> Result<Target, Refusal> {
+    let target = bytes.get(start..line.target_end).ok_or(Refusal::Target)?;
+    match line.method {
+        Method::Connect => return Err(Refusal::Connect),
+        Method::Options if target == b"*" => {
+            return Ok(Target { path: Span::new(start, start + 1), query: None, authority: None });
+        }
+        _ => {}
+    }
     let scheme = [&b"http://"[..], b"https://"]
         .into_iter()
         .find(|scheme| target.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme)))
         .ok_or(Refusal::Target)?;
-    let start = scheme.len();
-    let end = memchr::memchr(b'/', &target[start..path_end]).map_or(path_end, |slash| start + slash);
-    if start == end {
+    let host = start + scheme.len();
+    if host >= path_end {
         return Err(Refusal::Target);
     }
-    check_host(&target[start..end])?;
-    // An empty path means `/` (RFC 9110 §4.2.3); the slash before the authority lends itself.
-    let path = if end == path_end {
-        Span::new(offset + start - 1, offset + start)
-    } else {
-        Span::new(offset + end, offset + path_end)
-    };
-    Ok(Target { path, query, authority: Some(Span::new(offset + start, offset + end)) })
-}
-
-/// Checks every byte of the target and finds the first `?`.
-#[inline]
-fn find_query(target: &[u8]) -> Result<Option<usize>, Refusal> {
-    let mut query = None;
-    for (at, &byte) in target.iter().enumerate() {
-        match TARGET_BYTES[byte as usize] {
-            PLAIN => {}
-            QUERY => {
-                if query.is_none() {
-                    query = Some(at);
-                }
-            }
-            _ => return Err(Refusal::Target),
-        }
+    let host_end = memchr::memchr(b'/', &bytes[host..path_end]).map_or(path_end, |slash| host + slash);
+    if host == host_end {
+        return Err(Refusal::Target);
     }
-    Ok(query)
+    check_host(&bytes[host..host_end])?;
+    // An empty path means `/` (RFC 9110 §4.2.3); the slash before the authority lends itself.
+    let path = if host_end == path_end { Span::new(host - 1, host) } else { Span::new(host_end, path_end) };
+    let query = line.query_mark.map(|mark| Span::new(mark + 1, line.target_end));
+    Ok(Target { path, query, authority: Some(Span::new(host, host_end)) })
 }
 
 const REFUSED: u8 = 0;
-const PLAIN: u8 = 1;
-const QUERY: u8 = 2;
-
-/// Printable ASCII but `#`. RFC 3986 also leaves out `"<>\^{|}` and the backtick; they are let through because browsers
-/// and scripts do send them raw, and nothing here gives them a meaning.
-static TARGET_BYTES: [u8; 256] = {
-    let mut table = [REFUSED; 256];
-    let mut byte = 0x21;
-    while byte < 0x7f {
-        table[byte] = PLAIN;
-        byte += 1;
-    }
-    table[b'#' as usize] = REFUSED;
-    table[b'?' as usize] = QUERY;
-    table
-};
-
 const HOST_BYTE: u8 = 1;
 const PERCENT: u8 = 2;
 const COLON: u8 = 3;
@@ -147,6 +114,16 @@ static HOST_BYTES: [u8; 256] = {
 /// [`Refusal::Host`] when it is anything else, user information included.
 #[inline]
 pub fn check_host(value: &[u8]) -> Result<(), Refusal> {
+    let name = value.iter().take_while(|byte| HOST_BYTES[**byte as usize] == HOST_BYTE).count();
+    match value[name..] {
+        [] => Ok(()),
+        [b':', ref port @ ..] if name > 0 => check_port(port),
+        _ => check_other_host(value),
+    }
+}
+
+#[cold]
+fn check_other_host(value: &[u8]) -> Result<(), Refusal> {
     if value.first() == Some(&b'[') {
         return check_literal(value);
     }
@@ -167,13 +144,16 @@ pub fn check_host(value: &[u8]) -> Result<(), Refusal> {
 }
 
 fn check_port(port: &[u8]) -> Result<(), Refusal> {
-    let number = port.iter().try_fold(0_u32, |number, byte| {
-        byte.is_ascii_digit().then(|| number.saturating_mul(10).saturating_add(u32::from(byte - b'0')))
-    });
-    match number {
-        Some(number) if number <= u32::from(u16::MAX) => Ok(()),
-        _ => Err(Refusal::Host),
+    let mut number = 0_u32;
+    for byte in port {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return Err(Refusal::Host);
+        }
+        // Stays over the limit once it is, and never overflows.
+        number = (number * 10 + u32::from(digit)).min(100_000);
     }
+    if number <= u32::from(u16::MAX) { Ok(()) } else { Err(Refusal::Host) }
 }
 
 fn check_literal(value: &[u8]) -> Result<(), Refusal> {
@@ -221,9 +201,10 @@ mod tests {
             (Method::Connect, "h:443", None),
         ];
         for (method, target, expected) in cases {
-            let head = format!("xyz{target}");
+            let head = format!("{method} {target} HTTP/1.1\r\n");
             let text = |span: Span| String::from_utf8_lossy(span.of(head.as_bytes())).into_owned();
-            let got = split(method, target.as_bytes(), 3)
+            let got = crate::h1::line::parse(head.as_bytes())
+                .and_then(|line| split(head.as_bytes(), &line.unwrap()))
                 .ok()
                 .map(|parts| (text(parts.path), parts.query.map(text), parts.authority.map(text)));
             let expected = expected

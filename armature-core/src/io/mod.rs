@@ -19,7 +19,10 @@ pub(crate) use tcp::{Tcp, listen, listen_again};
 
 /// One connected socket.
 pub(crate) trait Stream {
-    /// Appends what has arrived to `buffer` and says how many bytes that were; 0 is the end.
+    /// Waits until a read may bring something. A back end may be wrong in saying so.
+    fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+
+    /// Appends what has arrived to `buffer` and says how many bytes that were; 0 is the end. There must be room.
     fn poll_read(&mut self, buffer: &mut BytesMut, cx: &mut Context<'_>) -> Poll<io::Result<usize>>;
 
     /// Writes some of what waits in `output`, and takes it off.

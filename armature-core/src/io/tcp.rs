@@ -1,20 +1,19 @@
 //! The readiness back end: TCP sockets on tokio.
 //!
-//! tokio clears a socket's readiness when a read or write was short, so that waiting for the next request costs no call
-//! that returns EAGAIN (epoll(7), "edge-triggered").
+//! A request costs one recv and one send: both are tried at once and only wait when the kernel says so, and a short read
+//! counts as the sign that nothing is left to read.
 
 use std::{
-    future::Future,
     io::{self, IoSlice},
     net::{SocketAddr, TcpListener},
-    pin::{Pin, pin},
+    pin::Pin,
     task::{Context, Poll, ready},
 };
 
 use bytes::BytesMut;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::{
-    io::{AsyncReadExt, AsyncWrite},
+    io::{AsyncWrite, Interest},
     net::TcpStream,
 };
 
@@ -36,27 +35,57 @@ impl Tcp {
 
 impl Stream for Tcp {
     #[inline]
+    fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.0.poll_read_ready(cx)
+    }
+
+    #[inline]
     fn poll_read(&mut self, buffer: &mut BytesMut, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        // The future borrows both and holds no state of its own, so polling a fresh one each time loses nothing.
-        pin!(self.0.read_buf(buffer)).poll(cx)
+        let room = buffer.capacity() - buffer.len();
+        loop {
+            match self.0.try_read_buf(buffer) {
+                Ok(read) => {
+                    if read > 0 && read < room {
+                        self.forget_readiness();
+                    }
+                    return Poll::Ready(Ok(read));
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => ready!(self.0.poll_read_ready(cx))?,
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
     }
 
     #[inline]
     fn poll_write(&mut self, output: &mut Output, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        let stream = Pin::new(&mut self.0);
-        let written = match output.parts() {
-            (encoded, []) => ready!(stream.poll_write(cx, encoded)),
-            ([], tail) => ready!(stream.poll_write(cx, tail)),
-            (encoded, tail) => {
-                ready!(stream.poll_write_vectored(cx, &[IoSlice::new(encoded), IoSlice::new(tail)]))
+        loop {
+            let written = match output.parts() {
+                (encoded, []) => self.0.try_write(encoded),
+                ([], tail) => self.0.try_write(tail),
+                (encoded, tail) => self.0.try_write_vectored(&[IoSlice::new(encoded), IoSlice::new(tail)]),
+            };
+            match written {
+                Ok(written) => {
+                    output.advance(written);
+                    return Poll::Ready(Ok(written));
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => ready!(self.0.poll_write_ready(cx))?,
+                Err(error) => return Poll::Ready(Err(error)),
             }
-        }?;
-        output.advance(written);
-        Poll::Ready(Ok(written))
+        }
     }
 
     fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+}
+
+impl Tcp {
+    /// Tells tokio what a short read means on an edge-triggered socket: that it is empty (epoll(7), question 9). The
+    /// next edge comes with the next bytes, so waiting for them needs no read that finds nothing.
+    fn forget_readiness(&self) {
+        let nothing_left: io::Result<()> = self.0.try_io(Interest::READABLE, || Err(io::ErrorKind::WouldBlock.into()));
+        debug_assert!(nothing_left.is_err());
     }
 }
 

@@ -28,7 +28,7 @@ pub struct RouteTable<T> {
 
 #[derive(Debug, Clone, Default)]
 struct MethodTable {
-    exact: HashMap<Box<str>, usize, BuildHasherDefault<PathHasher>>,
+    exact: HashMap<Box<[u8]>, usize, BuildHasherDefault<PathHasher>>,
     tree: matchit::Router<usize>,
 }
 
@@ -115,7 +115,7 @@ impl<T> RouteTable<T> {
         let at = self.values.len();
         table.tree.insert(pattern, at).map_err(|error| problem(error.to_string()))?;
         if !pattern.contains(['{', '}']) {
-            table.exact.insert(pattern.into(), at);
+            table.exact.insert(pattern.as_bytes().into(), at);
         }
         self.values.push(value);
         self.routed.insert(method);
@@ -140,7 +140,7 @@ impl<T> RouteTable<T> {
     #[inline]
     fn find_in<'a>(&'a self, method: Method, path: &'a str) -> Option<Lookup<'a, T>> {
         let table = self.methods.get(method as usize)?;
-        if let Some(at) = table.exact.get(path) {
+        if let Some(at) = table.exact.get(path.as_bytes()) {
             return Some(Lookup::Found { value: self.values.get(*at)?, params: PathParams::default() });
         }
         let found = table.tree.at(path).ok()?;
@@ -192,9 +192,8 @@ impl Hasher for PathHasher {
         self.add(u64::from_le_bytes(last) ^ (bytes.len() as u64) << 56);
     }
 
-    fn write_u8(&mut self, byte: u8) {
-        // The end mark that str adds; lengths are in already.
-        let _ = byte;
+    fn write_usize(&mut self, _: usize) {
+        // The length that slices write before their bytes; `write` has it in already.
     }
 
     fn finish(&self) -> u64 {

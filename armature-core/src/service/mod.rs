@@ -10,7 +10,7 @@ use std::{
 
 use crate::{
     body::RequestBody,
-    h1::head::HeadIndex,
+    h1::{ascii::text, head::HeadIndex},
     http::{HeaderMap, HeaderName, HeaderValue, Method, Version},
     respond::Response,
     route::PathParams,
@@ -139,10 +139,4 @@ impl<'a> RequestHead<'a> {
     pub fn with_params(self, params: PathParams<'a>) -> Self {
         Self { params, ..self }
     }
-}
-
-/// The parser lets only ASCII pass in names, methods, targets and hosts, so nothing is ever lost here.
-#[inline]
-fn text(bytes: &[u8]) -> &str {
-    std::str::from_utf8(bytes).unwrap_or_default()
 }

@@ -20,7 +20,7 @@ use std::{
 use tokio::{net::TcpListener, sync::Notify, task::spawn_local};
 
 use crate::{
-    conn::Conn,
+    conn::{Conn, Patience},
     h1::head::HeadIndex,
     io::Tcp,
     limits::Limits,
@@ -49,8 +49,9 @@ pub(crate) struct Worker<S> {
     pub(crate) counters: Arc<WorkerCounters>,
     /// The table of the head that is being answered.
     pub(crate) index: RefCell<HeadIndex>,
-    /// Storage of the last handler that did not have to wait.
-    slot: Cell<Option<Slot>>,
+    /// Storage for handlers that do not have to wait; one that does takes it along.
+    pub(crate) slot: RefCell<Slot>,
+    pub(crate) patience: Patience,
     draining: Cell<bool>,
     open: Cell<usize>,
     /// A connection has ended.
@@ -59,6 +60,7 @@ pub(crate) struct Worker<S> {
 
 impl<S: Service> Worker<S> {
     pub(crate) fn new(service: S, limits: Limits, name: &str, counters: Arc<WorkerCounters>) -> Self {
+        let patience = Patience::new(&limits);
         Self {
             service,
             limits,
@@ -66,24 +68,18 @@ impl<S: Service> Worker<S> {
             stamp: Stamp::new(name),
             counters,
             index: RefCell::default(),
-            slot: Cell::default(),
+            slot: RefCell::default(),
+            patience,
             draining: Cell::new(false),
             open: Cell::new(0),
             closed: Notify::new(),
         }
     }
 
-    /// Storage for a handler.
-    #[inline]
-    pub(crate) fn take_slot(&self) -> Slot {
-        self.slot.take().unwrap_or_default()
-    }
-
-    /// Gives storage back.
-    #[inline]
+    /// Gives storage back that a handler has waited in.
     pub(crate) fn give_slot(&self, slot: Slot) {
         if slot.is_worth_keeping() {
-            self.slot.set(Some(slot));
+            self.slot.replace(slot);
         }
     }
 

@@ -20,6 +20,18 @@ const NEVER: u32 = u32::MAX;
 /// A deadline that has passed and was not looked at yet.
 const PASSED: u32 = 0;
 
+/// A length of time in ticks, rounded up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Ticks(u32);
+
+impl From<Duration> for Ticks {
+    fn from(duration: Duration) -> Self {
+        // One tick more, because the present one has begun already.
+        let ticks = duration.as_millis().div_ceil(TICK.as_millis()) + 1;
+        Self(u32::try_from(ticks).unwrap_or(NEVER))
+    }
+}
+
 /// Which connection a deadline belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct TimerKey(u32);
@@ -104,10 +116,9 @@ impl Timers {
     }
 
     /// Sets the deadline to so long from now.
-    pub(crate) fn set(&self, key: TimerKey, after: Duration) {
-        // One tick more, because the present one has begun already.
-        let ticks = after.as_millis().div_ceil(TICK.as_millis()) + 1;
-        let deadline = self.now.get().saturating_add(u32::try_from(ticks).unwrap_or(NEVER)).min(NEVER - 1);
+    #[inline]
+    pub(crate) fn set(&self, key: TimerKey, after: Ticks) {
+        let deadline = self.now.get().saturating_add(after.0).min(NEVER - 1);
         self.table.borrow_mut().deadlines[key.0 as usize] = deadline;
     }
 
