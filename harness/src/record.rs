@@ -69,7 +69,7 @@ pub struct Record {
 
 /// How far a run came.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "status", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum Status {
     /// Under way, or its process was killed before it could say anything else.
     Running,

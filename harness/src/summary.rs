@@ -233,7 +233,7 @@ mod tests {
             })
             .collect();
         let record = json!({
-            "schema": crate::record::SCHEMA, "id": "x", "suite": "s", "status": {"status": "complete"},
+            "schema": crate::record::SCHEMA, "id": "x", "suite": "s", "status": "complete",
             "started": "", "finished": null, "repeat": "", "commit": null,
             "host": crate::host::Host::default(), "profile": "",
             "plan": {

@@ -47,7 +47,7 @@ fn record(id: &str) -> Value {
                "metrics": {"requests_per_s": requests_per_s, "errors": null}})
     };
     let record = json!({
-        "schema": SCHEMA, "id": id, "suite": "techempower", "status": {"status": "complete"},
+        "schema": SCHEMA, "id": id, "suite": "techempower", "status": "complete",
         "started": "2026-11-23T06:22:30Z", "finished": null, "repeat": "cargo xtask bench", "commit": null,
         "host": harness::host::Host::default(), "profile": "lto-fat",
         "plan": {
@@ -126,7 +126,7 @@ fn each_form_goes_to_standard_output_or_into_a_file() {
 fn runs_are_listed_with_their_state_the_unreadable_included() {
     let lab = Lab::new(&["2026-11-22-one"]);
     let mut partial = record("2026-11-23-two");
-    partial["status"] = json!({"status": "partial", "reason": "Ctrl-C"});
+    partial["status"] = json!({"partial": {"reason": "Ctrl-C"}});
     lab.put("2026-11-23-two", &partial.to_string());
     lab.put("2026-11-24-cut", &partial.to_string()[..100]);
     let told = text(&lab.report(&["--list"]).stdout);

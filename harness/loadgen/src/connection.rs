@@ -1,51 +1,21 @@
 //! One connection: its socket, the batch of requests under way on it, and what happens when it breaks. Leaves reading
 //! answers to `answer.rs` and the choice of the moment to `worker.rs`.
 
-use std::{
-    io::{self, ErrorKind, Read, Write},
-    sync::Arc,
-};
+use std::io::{self, ErrorKind, Read, Write};
 
-use mio::{Interest, Registry, Token, event::Event, net::TcpStream};
+use mio::{Interest, Token, event::Event, net::TcpStream};
 
 use crate::{
     answer::{Answer, Step},
-    clock::Clock,
     expect::Fault,
-    head::Memory,
-    load::Load,
-    request::Picker,
-    schedule::Schedule,
-    tally::{Answers, Tally},
+    lane::Lane,
+    tally::Answers,
 };
 
 /// The wait before the first attempt to replace a connection that never answered; each further one doubles it.
 const RETRY_NS_MIN: u64 = 1_000_000;
 /// The longest such wait.
 const RETRY_NS_MAX: u64 = 256_000_000;
-
-/// What the connections of one thread share.
-#[derive(Debug)]
-pub(crate) struct Lane {
-    pub(crate) load: Arc<Load>,
-    pub(crate) clock: Clock,
-    pub(crate) registry: Registry,
-    pub(crate) picker: Picker,
-    /// The last head seen in answer to each of the plan's requests.
-    pub(crate) memories: Vec<Memory>,
-    pub(crate) schedule: Option<Schedule>,
-    pub(crate) tally: Tally,
-    /// When the thread last woke up, ns.
-    pub(crate) woken_ns: u64,
-    /// Requests are written before this instant, ns.
-    pub(crate) send_until_ns: u64,
-    /// Answers count as the window's up to this instant, ns.
-    pub(crate) count_until_ns: u64,
-    /// While set, a connection that cannot be made ends the load: nothing has been measured yet.
-    pub(crate) strict: bool,
-    /// Why the load cannot be run.
-    pub(crate) failure: Option<String>,
-}
 
 #[derive(Debug)]
 enum Link {

@@ -16,6 +16,7 @@ mod dialogue;
 mod engine;
 mod expect;
 mod head;
+mod lane;
 mod load;
 mod request;
 mod schedule;

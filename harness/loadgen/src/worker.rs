@@ -20,12 +20,7 @@ use nix::{
 };
 
 use crate::{
-    clock::Clock,
-    connection::{Connection, Lane},
-    load::Load,
-    request::Picker,
-    schedule::Schedule,
-    tally::Tally,
+    clock::Clock, connection::Connection, lane::Lane, load::Load, request::Picker, schedule::Schedule, tally::Tally,
 };
 
 /// How often connections are looked after that no event reports: the grain of timeouts and of reconnecting.

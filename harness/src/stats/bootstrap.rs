@@ -48,32 +48,84 @@ pub fn median_interval(values: &[f64], name: &str) -> Option<Estimate> {
     if values.len() < 2 || all_equal {
         return Some(Estimate { median: centre, low: centre, high: centre, n });
     }
-    let mut random = fastrand::Rng::with_seed(seed(name));
-    let mut drawn = vec![0.0; values.len()];
-    let mut medians: Vec<f64> = (0..RESAMPLES)
-        .map(|_| {
-            drawn.fill_with(|| values[random.usize(..values.len())]);
-            median_in_place(&mut drawn)
-        })
-        .collect();
-    medians.sort_by(f64::total_cmp);
-    let bias = bias(&medians, centre);
+    let mut sorted = values.to_vec();
+    sorted.sort_unstable_by(f64::total_cmp);
+    let resampled = Resampled::draw(&sorted, &mut fastrand::Rng::with_seed(seed(name)));
+    let bias = normal_quantile(resampled.share_below(centre));
     let acceleration = acceleration(values);
     let end = |z: f64| {
         let shifted = bias + (bias + z) / (1.0 - acceleration * (bias + z));
-        quantile(&medians, normal_cdf(shifted))
+        resampled.quantile(normal_cdf(shifted))
     };
     Some(Estimate { median: centre, low: end(-1.959_964), high: end(1.959_964), n })
 }
 
-/// z0: how far the resampled medians lie to one side of the median; ties count half.
-fn bias(sorted: &[f64], centre: f64) -> f64 {
-    let below = sorted.partition_point(|value| *value < centre);
-    let up_to = sorted.partition_point(|value| *value <= centre);
-    let share = (below as f64 + 0.5 * (up_to - below) as f64) / sorted.len() as f64;
-    // A share of 0 or 1 would put the interval at infinity.
-    let least = 0.5 / sorted.len() as f64;
-    normal_quantile(share.clamp(least, 1.0 - least))
+/// The medians of all resamples: the values that occur, in order, and how many resamples have them.
+///
+/// A resample is drawn as ranks and its median found by counting them: there are only so many medians that n values
+/// can have, and sorting ten thousand of them for every figure of a report would be most of its time.
+struct Resampled(Vec<(f64, usize)>);
+
+impl Resampled {
+    fn draw(sorted: &[f64], random: &mut fastrand::Rng) -> Self {
+        let n = sorted.len();
+        // Which rank is the lower and which the upper of the two middle ones; equal for odd n.
+        let mut middles = vec![0_usize; n * n];
+        let mut drawn = vec![0_usize; n];
+        for _ in 0..RESAMPLES {
+            drawn.fill(0);
+            for _ in 0..n {
+                drawn[random.usize(..n)] += 1;
+            }
+            let lower = rank_at(&drawn, (n - 1) / 2);
+            let upper = if n % 2 == 1 { lower } else { rank_at(&drawn, n / 2) };
+            middles[lower * n + upper] += 1;
+        }
+        let mut medians: Vec<(f64, usize)> = middles
+            .iter()
+            .enumerate()
+            .filter(|(_, count)| **count > 0)
+            .map(|(ranks, count)| (f64::midpoint(sorted[ranks / n], sorted[ranks % n]), *count))
+            .collect();
+        medians.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+        Self(medians)
+    }
+
+    /// The share of medians below `centre`; ties count half. Kept off 0 and 1, which would put the interval's ends at
+    /// infinity.
+    fn share_below(&self, centre: f64) -> f64 {
+        let count = |wanted: fn(&f64, &f64) -> bool| -> usize {
+            self.0.iter().filter(|(median, _)| wanted(median, &centre)).map(|(_, count)| count).sum()
+        };
+        let share = (count(f64::lt) as f64 + 0.5 * count(f64::eq) as f64) / RESAMPLES as f64;
+        let least = 0.5 / RESAMPLES as f64;
+        share.clamp(least, 1.0 - least)
+    }
+
+    /// The smallest median that at least `share` of the resamples do not exceed.
+    fn quantile(&self, share: f64) -> f64 {
+        let wanted = share.clamp(0.0, 1.0) * RESAMPLES as f64;
+        let mut below = 0;
+        for (median, count) in &self.0 {
+            below += count;
+            if below as f64 >= wanted {
+                return *median;
+            }
+        }
+        self.0.last().map_or(f64::NAN, |(median, _)| *median)
+    }
+}
+
+/// The rank of the draw that stands at `place` when all draws are put in order.
+fn rank_at(drawn: &[usize], place: usize) -> usize {
+    let mut before = 0;
+    for (rank, count) in drawn.iter().enumerate() {
+        before += count;
+        if before > place {
+            return rank;
+        }
+    }
+    drawn.len() - 1
 }
 
 /// a: the skewness of the jackknifed medians, over six.
@@ -100,13 +152,6 @@ fn median_in_place(values: &mut [f64]) -> f64 {
     values.sort_unstable_by(f64::total_cmp);
     let middle = values.len() / 2;
     if values.len() % 2 == 1 { values[middle] } else { f64::midpoint(values[middle - 1], values[middle]) }
-}
-
-/// The value below which `share` of the sorted values lie, linear between neighbours.
-fn quantile(sorted: &[f64], share: f64) -> f64 {
-    let place = share.clamp(0.0, 1.0) * (sorted.len() - 1) as f64;
-    let (below, above) = (place.floor() as usize, place.ceil() as usize);
-    sorted[below] + (sorted[above] - sorted[below]) * place.fract()
 }
 
 /// The normal distribution function, by the complementary error function of Numerical Recipes §6.2 (error < 1.2e-7).

@@ -1,6 +1,6 @@
 //! Connections that are cut, closed, refused or slow, and answers that come in pieces.
 
-use std::net::TcpListener;
+use std::{io::Read, net::TcpListener};
 
 use probe::load::{Body, Event, Mode};
 
@@ -79,22 +79,28 @@ fn answers_lost_with_their_connection_are_read_errors() {
     });
     for pipeline in [1, 4] {
         let mut plan = plan(address, Body::Exact { text: "hello".to_owned() });
-        plan.pipeline = pipeline;
+        // Errors are those of the warm-up as well, and requests are not.
+        (plan.pipeline, plan.warmup_s) = (pipeline, 0.0);
         let outcome = run(&plan);
         assert!(outcome.errors.read > 1, "connections are made anew: {outcome:?}");
         assert_eq!(outcome.errors.total(), outcome.errors.read, "{outcome:?}");
-        assert!(outcome.requests >= 2 * (outcome.errors.read / 2), "{outcome:?}");
+        // A server that closes with requests unread resets the connection, which may take answers with it that it had
+        // sent; one request at a time leaves nothing unread.
+        if pipeline == 1 {
+            assert!(outcome.requests_total >= 2 * (outcome.errors.read - 1), "{outcome:?}");
+        }
         assert!(outcome.first_error.unwrap().contains("awaited answer(s) lost"));
     }
 }
 
 #[test]
 fn a_server_that_goes_away_ends_in_errors_and_not_in_a_hang() {
-    // The listener goes away with its first connection, after one answer.
+    // The listener goes away with its first connection, when the first request has come.
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     std::thread::spawn(move || {
-        let (stream, _) = listener.accept().unwrap();
+        let (mut stream, _) = listener.accept().unwrap();
+        stream.read_exact(&mut [0]).unwrap();
         drop(listener);
         drop(stream);
     });
