@@ -44,6 +44,7 @@ pub mod respond;
 pub mod route;
 mod server;
 pub mod service;
+mod upgrade;
 mod worker;
 
 pub use body::{Body, RequestBody};
@@ -55,4 +56,5 @@ pub use limits::{HEAD_FIELDS_CEILING, Limits};
 pub use respond::{Html, IntoResponse, Response};
 pub use server::{Handle, IntoService, Server, WorkerContext};
 pub use service::{MethodRouter, Router, Routes, Service, any, delete, get, head, options, patch, post, put};
+pub use upgrade::Upgraded;
 pub use worker::counters::Counters;

@@ -3,7 +3,7 @@
 //! Header fields are kept as they go on the wire, so that writing them is a copy. Framing and connection fields are not
 //! among them: those follow from the body and from `h1`. Read next: `h1/encode.rs`.
 
-use std::fmt;
+use std::{fmt, future::Future};
 
 use bytes::Bytes;
 
@@ -12,6 +12,7 @@ use crate::{
     buffer,
     collections::SmallString,
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    upgrade::{Run, Upgraded},
 };
 
 /// `text/plain; charset=utf-8`, the type of strings.
@@ -34,6 +35,8 @@ pub struct Response {
     /// Content-Length as the handler declared it.
     pub(crate) declared_length: Option<u64>,
     pub(crate) body: Body,
+    /// What runs on the connection after a response of 101.
+    pub(crate) upgrade: Option<Run>,
 }
 
 impl Response {
@@ -41,7 +44,15 @@ impl Response {
     #[must_use]
     #[inline]
     pub const fn status(status: StatusCode) -> Self {
-        Self { status, close: false, content_type: "", fields: Vec::new(), declared_length: None, body: Body::Empty }
+        Self {
+            status,
+            close: false,
+            content_type: "",
+            fields: Vec::new(),
+            declared_length: None,
+            body: Body::Empty,
+            upgrade: None,
+        }
     }
 
     /// 200 with a body of this type.
@@ -49,6 +60,20 @@ impl Response {
     #[inline]
     pub fn new(content_type: &'static str, body: impl Into<Body>) -> Self {
         Self { content_type, body: body.into(), ..Self::status(StatusCode::OK) }
+    }
+
+    /// 101, after which `run` has the connection for itself and speaks `protocol` on it.
+    ///
+    /// A client that did not ask for an upgrade (`Connection: upgrade`, on HTTP/1.1) gets 426 in its place.
+    #[must_use]
+    pub fn upgrade<F, Fut>(protocol: HeaderValue, run: F) -> Self
+    where
+        F: FnOnce(Upgraded) -> Fut + 'static,
+        Fut: Future<Output = ()> + 'static,
+    {
+        let mut response = Self::status(StatusCode::SWITCHING_PROTOCOLS).with_header(header::UPGRADE, protocol);
+        response.upgrade = Some(Box::new(|upgraded| Box::pin(run(upgraded))));
+        response
     }
 
     /// The same response with another status.

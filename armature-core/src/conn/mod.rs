@@ -28,6 +28,7 @@ use crate::{
     io::Stream,
     respond::{Response, TEXT_PLAIN},
     service::{Request, RequestHead, Service, Slot},
+    upgrade::{Run, Upgraded},
     worker::{Worker, timer::TimerKey},
 };
 pub(crate) use deadline::Patience;
@@ -37,7 +38,8 @@ use outgoing::Sending;
 
 /// One connection, as the task that serves it.
 pub(crate) struct Conn<IO: Stream, S: Service> {
-    stream: IO,
+    /// Gone when the connection has left HTTP.
+    stream: Option<IO>,
     worker: Rc<Worker<S>>,
     timer: TimerKey,
     wait: Wait,
@@ -59,6 +61,10 @@ pub(crate) struct Conn<IO: Stream, S: Service> {
     incoming: Option<Box<Incoming>>,
     /// The response body that is being sent.
     sending: Option<Box<Sending>>,
+    /// What is to run when the answer that ends HTTP on this connection has been written.
+    upgrade: Option<Run>,
+    /// What runs on the connection since it has left HTTP.
+    upgraded: Option<Pin<Box<dyn Future<Output = ()>>>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,6 +75,8 @@ enum Phase {
     Serving,
     /// No more requests; what is left is written.
     Flushing,
+    /// HTTP is over; something else has the socket.
+    Upgraded,
     /// The write side is shut; so many bytes are still read, so that no reset overtakes the last answer.
     Lingering(usize),
 }
@@ -79,13 +87,15 @@ enum End {
     Close,
     /// Nothing more can or may be written.
     Abort,
+    /// The connection leaves HTTP.
+    Upgrade,
 }
 
 impl<IO: Stream, S: Service> Conn<IO, S> {
     pub(crate) fn new(stream: IO, worker: Rc<Worker<S>>) -> Self {
         worker.connection_opened();
         Self {
-            stream,
+            stream: Some(stream),
             timer: worker.timers.insert(),
             worker,
             wait: Wait::Nothing,
@@ -100,6 +110,8 @@ impl<IO: Stream, S: Service> Conn<IO, S> {
             running: None,
             incoming: None,
             sending: None,
+            upgrade: None,
+            upgraded: None,
         }
     }
 
@@ -118,6 +130,9 @@ impl<IO: Stream, S: Service> Conn<IO, S> {
                     Ok(()) => continue,
                     Err(end) => return Poll::Ready(end),
                 }
+            }
+            if self.upgrade.is_some() {
+                return self.flush(cx).map(|flushed| if flushed.is_ok() { End::Upgrade } else { End::Abort });
             }
             if self.protocol.is_closing() {
                 return Poll::Ready(End::Close);
@@ -140,7 +155,7 @@ impl<IO: Stream, S: Service> Conn<IO, S> {
                     Err(end) => return Poll::Ready(end),
                 }
             }
-            if self.answer_next(cx) {
+            if !self.input.is_empty() && self.answer_next(cx) {
                 turns -= 1;
                 continue;
             }
@@ -255,7 +270,7 @@ impl<IO: Stream, S: Service> Conn<IO, S> {
     /// Reads once. A connection that waits with nothing read holds no buffer.
     fn fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         if self.is_drained {
-            match self.stream.poll_readable(cx) {
+            match Self::socket(&mut self.stream)?.poll_readable(cx) {
                 Poll::Ready(Ok(())) => self.is_drained = false,
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                 Poll::Pending => {
@@ -271,7 +286,7 @@ impl<IO: Stream, S: Service> Conn<IO, S> {
             self.input.reserve(buffer::READ_BYTES);
         }
         let room = self.input.capacity() - self.input.len();
-        let polled = self.stream.poll_read(&mut self.input, cx);
+        let polled = Self::socket(&mut self.stream)?.poll_read(&mut self.input, cx);
         match polled {
             Poll::Ready(Ok(read)) => self.is_drained = read < room,
             Poll::Ready(Err(_)) => {}
@@ -289,8 +304,12 @@ impl<IO: Stream, S: Service> Conn<IO, S> {
     /// Writes everything that waits.
     #[inline]
     fn flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.output.is_empty() { Poll::Ready(Ok(())) } else { self.write_out(cx) }
+    }
+
+    fn write_out(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.output.is_empty() {
-            match self.stream.poll_write(&mut self.output, cx) {
+            match Self::socket(&mut self.stream)?.poll_write(&mut self.output, cx) {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 Poll::Ready(Ok(_)) => self.wait_not(Wait::Write),
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
@@ -311,13 +330,30 @@ impl<IO: Stream, S: Service> Conn<IO, S> {
         self.respond(Response::new(TEXT_PLAIN, refusal.reason()).with_status(refusal.status()));
     }
 
+    /// Hands the socket, and what was read from it behind the request, to what the handler wants to run on it.
+    #[cold]
+    fn leave_http(&mut self) {
+        self.wait = Wait::Nothing;
+        self.phase = Phase::Upgraded;
+        if let (Some(run), Some(stream)) = (self.upgrade.take(), self.stream.take()) {
+            let unread = std::mem::take(&mut self.input).freeze();
+            self.upgraded = Some(run(Upgraded::new(unread, stream.into_duplex())));
+        }
+    }
+
+    /// The socket; after an upgrade nothing here has business with it.
+    fn socket(stream: &mut Option<IO>) -> io::Result<&mut IO> {
+        stream.as_mut().ok_or_else(|| io::ErrorKind::NotConnected.into())
+    }
+
     /// Ends the connection in stages (RFC 9112 §9.6): write, shut the write side, read what is under way, close.
     fn close(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if self.phase == Phase::Flushing {
             if ready!(self.flush(cx)).is_err() {
                 return Poll::Ready(());
             }
-            if ready!(self.stream.poll_shutdown(cx)).is_err() || self.peer_ended {
+            let Ok(stream) = Self::socket(&mut self.stream) else { return Poll::Ready(()) };
+            if ready!(stream.poll_shutdown(cx)).is_err() || self.peer_ended {
                 return Poll::Ready(());
             }
             self.phase = Phase::Lingering(self.worker.limits.linger_bytes_max);
@@ -356,7 +392,11 @@ impl<IO: Stream + Unpin, S: Service> Future for Conn<IO, S> {
             match ready!(this.serve(cx)) {
                 End::Close => this.phase = Phase::Flushing,
                 End::Abort => return Poll::Ready(()),
+                End::Upgrade => this.leave_http(),
             }
+        }
+        if let Some(upgraded) = &mut this.upgraded {
+            return upgraded.as_mut().poll(cx);
         }
         this.close(cx)
     }

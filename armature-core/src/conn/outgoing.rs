@@ -12,8 +12,9 @@ use crate::{
     buffer,
     h1::{
         connection::{BodyLength, Framed},
-        encode::{self, BodyHead, ResponseHead},
+        encode::{self, BodyHead, Persistence, ResponseHead},
     },
+    http::StatusCode,
     io::Stream,
     respond::Response,
     service::Service,
@@ -39,7 +40,11 @@ impl<IO: Stream, S: Service> Conn<IO, S> {
     /// Encodes a response to the request at hand.
     #[inline]
     pub(super) fn respond(&mut self, response: Response) {
-        let Response { status, close, content_type, fields, declared_length, body } = response;
+        let mut response = response;
+        if response.status.is_informational() {
+            self.settle_upgrade(&mut response);
+        }
+        let Response { status, close, content_type, fields, declared_length, body, upgrade } = response;
         let length = match (&body, declared_length) {
             // A handler of HEAD may say how long the body of GET would be.
             (Body::Stream(_) | Body::Empty, Some(declared)) => BodyLength::Known(declared),
@@ -51,6 +56,8 @@ impl<IO: Stream, S: Service> Conn<IO, S> {
         let out = self.output.buffer();
         worker.stamp.with(worker.timers.unix_s(), |stamp| {
             let (body, persistence) = (framed.head, framed.persistence);
+            let offers = upgrade.is_some() && persistence == Persistence::Implicit;
+            let persistence = if offers { Persistence::Upgrade } else { persistence };
             encode::response_head(
                 out,
                 &ResponseHead { status, content_type, body, persistence, fields: &fields, stamp },
@@ -60,6 +67,19 @@ impl<IO: Stream, S: Service> Conn<IO, S> {
             buffer::give(fields);
         }
         self.respond_body(body, framed);
+        if status == StatusCode::SWITCHING_PROTOCOLS {
+            self.upgrade = upgrade;
+        }
+    }
+
+    /// A handler's 101 stands if the client asked for it; any other interim status is no answer.
+    #[cold]
+    fn settle_upgrade(&mut self, response: &mut Response) {
+        if response.upgrade.is_none() {
+            response.status = StatusCode::INTERNAL_SERVER_ERROR;
+        } else if !self.protocol.may_upgrade() {
+            response.status = StatusCode::UPGRADE_REQUIRED;
+        }
     }
 
     #[inline]

@@ -196,7 +196,7 @@ impl Connection {
     /// Whether the request may be answered with 101 (RFC 9110 §7.8).
     #[must_use]
     pub fn may_upgrade(&self) -> bool {
-        self.exchange.upgrade && self.exchange.version == Version::Http11
+        self.exchange.upgrade && self.exchange.version == Version::Http11 && self.body.is_end() && !self.closing
     }
 
     /// Whether what is left of the request's body is worth reading for the connection's sake.

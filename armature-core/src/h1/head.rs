@@ -46,6 +46,8 @@ pub struct HeadIndex {
     pub connection: ConnectionOptions,
     /// Whether `Expect: 100-continue` was sent, on HTTP/1.1.
     pub expects_continue: bool,
+    /// The last Host value that was found good; clients send the same one again and again.
+    good_host: Vec<u8>,
 }
 
 impl Default for HeadIndex {
@@ -61,6 +63,7 @@ impl Default for HeadIndex {
             framing: Framing::None,
             connection: ConnectionOptions::default(),
             expects_continue: false,
+            good_host: Vec::new(),
         }
     }
 }
@@ -183,7 +186,11 @@ fn interpret(
                 if index.host.replace(Span::new(value_start, line_end)).is_some() {
                     return Err(Refusal::HostRepeated);
                 }
-                target::check_host(value)?;
+                if value != index.good_host {
+                    target::check_host(value)?;
+                    index.good_host.clear();
+                    index.good_host.extend_from_slice(value);
+                }
             }
             // HTTP/1.0 knows no expectations, so they are not looked at (RFC 9110 §10.1.1).
             6 if index.version == Version::Http11 && name.eq_ignore_ascii_case(b"expect") => {

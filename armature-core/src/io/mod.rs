@@ -11,9 +11,10 @@ use std::{
 
 use bytes::BytesMut;
 
-use crate::buffer::Output;
+use crate::{buffer::Output, upgrade::Duplex};
 
 mod tcp;
+mod upgraded;
 
 pub(crate) use tcp::{Tcp, listen, listen_again};
 
@@ -30,4 +31,7 @@ pub(crate) trait Stream {
 
     /// Shuts the write side, so that the peer sees the end.
     fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+
+    /// The socket by itself, for a connection that leaves HTTP.
+    fn into_duplex(self) -> Box<dyn Duplex>;
 }

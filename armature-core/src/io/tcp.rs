@@ -13,12 +13,12 @@ use std::{
 use bytes::BytesMut;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::{
-    io::{AsyncWrite, Interest},
+    io::{AsyncRead, AsyncWrite, Interest, ReadBuf},
     net::TcpStream,
 };
 
 use super::Stream;
-use crate::buffer::Output;
+use crate::{buffer::Output, upgrade::Duplex};
 
 /// A TCP socket.
 #[derive(Debug)]
@@ -73,6 +73,26 @@ impl Stream for Tcp {
                 Err(error) => return Poll::Ready(Err(error)),
             }
         }
+    }
+
+    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+
+    fn into_duplex(self) -> Box<dyn Duplex> {
+        Box::new(self)
+    }
+}
+
+impl Duplex for Tcp {
+    fn poll_read(&mut self, room: &mut [u8], cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let mut room = ReadBuf::new(room);
+        ready!(Pin::new(&mut self.0).poll_read(cx, &mut room))?;
+        Poll::Ready(Ok(room.filled().len()))
+    }
+
+    fn poll_write(&mut self, bytes: &[u8], cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, bytes)
     }
 
     fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -174,6 +174,7 @@ impl<T> RouteTable<T> {
 struct PathHasher(u64);
 
 impl PathHasher {
+    #[inline]
     fn add(&mut self, word: u64) {
         // The multiplier is 2^64 divided by the golden ratio, made odd (Knuth, TAOCP 3, 6.4).
         self.0 = (self.0.rotate_left(26) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
@@ -183,13 +184,21 @@ impl PathHasher {
 impl Hasher for PathHasher {
     #[inline]
     fn write(&mut self, bytes: &[u8]) {
-        let (words, rest) = bytes.as_chunks::<8>();
-        for word in words {
-            self.add(u64::from_le_bytes(*word));
+        self.add(bytes.len() as u64);
+        if let Some(last) = bytes.last_chunk::<8>() {
+            let (words, _) = bytes.as_chunks::<8>();
+            for word in words {
+                self.add(u64::from_le_bytes(*word));
+            }
+            // The last word may overlap the one before it; what counts is that every byte is in one.
+            self.add(u64::from_le_bytes(*last));
+        } else {
+            let mut word = 0;
+            for byte in bytes {
+                word = word << 8 | u64::from(*byte);
+            }
+            self.add(word);
         }
-        let mut last = [0; 8];
-        last[..rest.len()].copy_from_slice(rest);
-        self.add(u64::from_le_bytes(last) ^ (bytes.len() as u64) << 56);
     }
 
     fn write_usize(&mut self, _: usize) {
