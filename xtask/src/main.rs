@@ -6,6 +6,7 @@ use clap::{Parser, Subcommand};
 
 mod bench;
 mod check;
+mod completions;
 mod doctor;
 mod report;
 mod test;
@@ -26,6 +27,7 @@ struct Arguments {
 enum Command {
     Bench(bench::Bench),
     Check(check::Check),
+    Completions(completions::Completions),
     Doctor(doctor::Doctor),
     Report(report::Report),
     Test(test::Test),
@@ -35,6 +37,7 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Bench(command) => command.run(),
         Command::Check(command) => command.run(),
+        Command::Completions(command) => command.run(),
         Command::Doctor(command) => command.run(),
         Command::Report(command) => command.run(),
         Command::Test(command) => command.run(),

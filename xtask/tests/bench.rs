@@ -132,7 +132,8 @@ const HYPER: &str = "[[target]]\nname = \"hyper\"\nrole = \"control\"\npackage =
 #[test]
 fn a_foreign_server_and_a_control_are_measured_and_reported() {
     // Long enough for a busy machine to answer something in each window.
-    let ran = Bench::new(&format!("{}{HYPER}", faulty("none"))).arguments(&["--case", "json", "--duration", "0.5"]).run();
+    let ran =
+        Bench::new(&format!("{}{HYPER}", faulty("none"))).arguments(&["--case", "json", "--duration", "0.5"]).run();
     ran.expect(0, &[]);
     let record = ran.record();
     assert_eq!(record.status, Status::Complete);
@@ -216,7 +217,10 @@ fn wrong_command_lines_say_what_is_right() {
         ("[[target]]\nname = \"x\"\n", "missing field `role`"),
         ("[[target]]\nname = \"x\"\nrole = \"control\"\n", "either a `package` of this workspace or a `command`"),
         ("[[target]]\nname = \"x\"\nrole = \"control\"\ncommand = [\"x\"]\n", "must hold {port}"),
-        ("[[target]]\nname = \"x\"\nrole = \"control\"\ncommand = [\"/no/such\", \"{port}\"]\n", "no program `/no/such`"),
+        (
+            "[[target]]\nname = \"x\"\nrole = \"control\"\ncommand = [\"/no/such\", \"{port}\"]\n",
+            "no program `/no/such`",
+        ),
         ("not toml", "is not right"),
     ] {
         Bench::new(lab).run().expect(3, &[piece]);
@@ -255,6 +259,21 @@ fn a_full_disk_leaves_the_record_whole_and_the_figures_shown() {
     assert!(ran.stdout.contains("hyper"), "{}", ran.stdout);
     let left: Vec<PathBuf> = fs::read_dir(ran.folder.path().join("run")).unwrap().flatten().map(|e| e.path()).collect();
     assert!(left.iter().all(|path| !path.to_string_lossy().contains(".draft-")), "{left:?}");
+}
+
+#[test]
+fn a_private_postgres_serves_the_database_tests_and_is_gone_afterwards() {
+    if harness::database::postgres_binaries().is_none() {
+        assert!(std::env::var_os("CI").is_none(), "CI has PostgreSQL: {}", harness::database::POSTGRES_CURE);
+        eprintln!("skipped: no PostgreSQL; {}", harness::database::POSTGRES_CURE);
+        return;
+    }
+    let lab = "[[target]]\nname = \"armature\"\nrole = \"framework\"\npackage = \"target-armature\"\n";
+    let cases = ["--database", "postgres", "--case", "db", "--case", "updates-20", "--duration", "0.5"];
+    let ran = Bench::new(lab).arguments(&cases).run();
+    ran.expect(0, &["PostgreSQL"]);
+    assert_eq!((ran.samples("armature", "db"), ran.samples("armature", "updates-20")), (2, 2));
+    assert_eq!(marked(ran.folder.path()), Vec::<i32>::new());
 }
 
 #[test]
