@@ -1,18 +1,26 @@
 //! The application that the cases talk to, and servers that run it for as long as a test holds them.
 
 use std::{
+    cell::Cell,
     collections::VecDeque,
+    future::poll_fn,
     net::SocketAddr,
     panic::resume_unwind,
     pin::Pin,
-    sync::mpsc,
+    rc::Rc,
+    sync::{
+        Condvar, Mutex,
+        atomic::{AtomicUsize, Ordering},
+        mpsc,
+    },
     task::{Context, Poll},
     thread,
+    time::Duration,
 };
 
 use armature_core::{
-    Body, Handle, Json, Limits, Method, Path, Query, RequestBody, Response, Router, Server, SmallString, StatusCode,
-    any,
+    Body, Handle, Json, Limits, Method, Path, Query, RequestBody, Response, Router, Server, SmallString, State,
+    StatusCode, Upgraded, any,
     body::{BodyError, BodySource, StreamError},
     extract::FromHead,
     get,
@@ -21,6 +29,8 @@ use armature_core::{
     service::RequestHead,
 };
 use bytes::Bytes;
+
+use crate::client::until;
 
 /// A running server, drained when dropped.
 pub(crate) struct Running {
@@ -143,6 +153,9 @@ pub(crate) fn app() -> Router {
         .route("/broken", get(async || Response::new("text/plain", Body::stream(Broken))))
         .route("/panic", get(async || -> &str { resume_unwind(Box::new("without a message on stderr")) }))
         .route("/large", get(async || vec![b'x'; 100_000]))
+        .route("/gate", get(gate))
+        .route("/upgrade", get(async || Response::upgrade(HeaderValue::from_static("shout"), shout)))
+        .route("/bare-101", get(async || StatusCode::SWITCHING_PROTOCOLS))
         .route("/closing", get(async || Response::new("text/plain", "closing").with_close()))
         .route("/tagged", get(async || ([(header::ETAG, HeaderValue::from_static("\"1\""))], "tagged")))
 }
@@ -154,4 +167,121 @@ impl BodySource for Broken {
     fn poll_piece(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Bytes, StreamError>>> {
         Poll::Ready(Some(Err("broken on purpose".into())))
     }
+}
+
+/// A door that handlers wait at; tests open it.
+pub(crate) struct Gate(Mutex<bool>, Condvar);
+
+impl Gate {
+    const fn new() -> Self {
+        Self(Mutex::new(false), Condvar::new())
+    }
+
+    pub(crate) fn open(&self) {
+        *self.0.lock().unwrap() = true;
+        self.1.notify_all();
+    }
+
+    pub(crate) fn shut(&self) {
+        *self.0.lock().unwrap() = false;
+    }
+
+    fn is_open(&self) -> bool {
+        *self.0.lock().unwrap()
+    }
+
+    /// Blocks the thread, as no handler should.
+    fn pass(&self) {
+        drop(self.1.wait_while(self.0.lock().unwrap(), |open| !*open).unwrap());
+    }
+}
+
+/// A number that tests can wait for.
+pub(crate) struct Count(AtomicUsize);
+
+impl Count {
+    const fn new() -> Self {
+        Self(AtomicUsize::new(0))
+    }
+
+    fn add(&self) -> usize {
+        self.0.fetch_add(1, Ordering::SeqCst)
+    }
+
+    pub(crate) fn get(&self) -> usize {
+        self.0.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn reset(&self) {
+        self.0.store(0, Ordering::SeqCst);
+    }
+
+    pub(crate) fn wait_for(&self, number: usize) {
+        until("a handler has come so far", || self.get() >= number);
+    }
+}
+
+/// What `/gate` waits at, how many wait there, and how often they were polled.
+pub(crate) static GATE: Gate = Gate::new();
+pub(crate) static GATE_WAITS: Count = Count::new();
+pub(crate) static GATE_POLLS: Count = Count::new();
+
+async fn gate() -> &'static str {
+    GATE_WAITS.add();
+    let waiting = poll_fn(|_| {
+        GATE_POLLS.add();
+        if GATE.is_open() { Poll::Ready(()) } else { Poll::Pending }
+    });
+    let mut waiting = std::pin::pin!(waiting);
+    // Polled when the task is woken for whatever reason, and every so often to find the gate open.
+    while tokio::time::timeout(Duration::from_millis(500), waiting.as_mut()).await.is_err() {}
+    "opened"
+}
+
+async fn shout(mut connection: Upgraded) {
+    let mut room = [0; 100];
+    while let Ok(read @ 1..) = connection.read(&mut room).await {
+        if connection.write_all(&room[..read].to_ascii_uppercase()).await.is_err() {
+            return;
+        }
+    }
+    let _ = connection.shutdown().await;
+}
+
+/// What `/block` blocks the worker at, and how many did.
+pub(crate) static BLOCK: Gate = Gate::new();
+pub(crate) static BLOCKED: Count = Count::new();
+
+/// An application that says in which order requests were answered.
+pub(crate) fn ordered() -> Router {
+    let order = Rc::new(Cell::new(0_usize));
+    Router::new()
+        .route(
+            "/order/{padding}",
+            get(async |State(order): State<Rc<Cell<usize>>>, Path(padding): Path<usize>| {
+                let number = order.replace(order.get() + 1);
+                if padding == 0 { number.to_string() } else { "x".repeat(padding) }
+            }),
+        )
+        .route(
+            "/block",
+            get(async || {
+                BLOCKED.add();
+                BLOCK.pass();
+            }),
+        )
+        .with_state(order)
+}
+
+/// An application of handlers that take their time.
+pub(crate) fn slow() -> Router {
+    Router::new()
+        .route(
+            "/slow",
+            get(async || {
+                tokio::time::sleep(Duration::from_millis(200)).await;
+                "slow"
+            }),
+        )
+        .route("/never", get(std::future::pending::<()>))
 }

@@ -1,0 +1,110 @@
+//! Deadlines: each is short in its own test and out of the way in all others.
+
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+
+use armature_core::Limits;
+
+use crate::{
+    app::Running,
+    client::{Client, PATIENCE, get, until},
+};
+
+const SHORT: Duration = Duration::from_millis(150);
+
+/// No deadline that a test could meet by accident.
+fn patient() -> Limits {
+    Limits {
+        head_deadline: PATIENCE * 3,
+        idle_deadline: PATIENCE * 3,
+        body_deadline: PATIENCE * 3,
+        write_deadline: PATIENCE * 3,
+        ..Limits::default()
+    }
+}
+
+fn refused_in_time(client: &mut Client, status: u16) {
+    let answer = client.read_answer().unwrap();
+    assert_eq!((answer.status, answer.header("connection")), (status, Some("close")));
+    assert_eq!(client.read_to_end(), Ok(Vec::new()));
+}
+
+#[test]
+fn a_first_head_is_due_after_accept() {
+    let server = Running::start(Limits { head_deadline: SHORT, ..patient() });
+    for part in ["", "G", "GET / HTTP/1.1\r\nHost: a\r\n"] {
+        let started = Instant::now();
+        let mut client = Client::connect(server.address);
+        client.send(part.as_bytes());
+        refused_in_time(&mut client, 408);
+        assert!(started.elapsed() >= SHORT, "{part:?}");
+    }
+}
+
+#[test]
+fn bytes_that_drip_in_do_not_extend_it() {
+    let server = Running::start(Limits { head_deadline: SHORT, ..patient() });
+    let mut client = Client::connect(server.address);
+    client.send(&get("/"));
+    client.read_answer().unwrap();
+    for byte in b"GET / HTTP/1.1\r\nHost: a".repeat(3) {
+        client.send(&[byte]);
+        // The pace of the dripping client; a whole head at this pace takes three times the deadline.
+        thread::sleep(Duration::from_millis(7));
+    }
+    refused_in_time(&mut client, 408);
+}
+
+#[test]
+fn an_idle_connection_is_closed_without_a_word() {
+    let server = Running::start(Limits { idle_deadline: SHORT, ..patient() });
+    let mut client = Client::connect(server.address);
+    client.send(&get("/"));
+    client.read_answer().unwrap();
+    let started = Instant::now();
+    assert_eq!(client.read_to_end(), Ok(Vec::new()));
+    assert!(started.elapsed() >= SHORT - Duration::from_millis(60));
+}
+
+#[test]
+fn a_body_that_stops_is_refused() {
+    let server = Running::start(Limits { body_deadline: SHORT, ..patient() });
+    for head in ["Content-Length: 10\r\n\r\nhello", "Transfer-Encoding: chunked\r\n\r\n5\r\nhel"] {
+        let mut client = Client::connect(server.address);
+        client.send(format!("POST /echo HTTP/1.1\r\nHost: a\r\n{head}").as_bytes());
+        refused_in_time(&mut client, 408);
+    }
+}
+
+#[test]
+fn a_body_below_the_slowest_rate_is_refused_and_one_above_it_is_not() {
+    let limits = Limits { body_deadline: SHORT, body_rate_bytes_per_s_min: 2_000, ..patient() };
+    let server = Running::start(limits);
+    // 100 pieces, 5 ms apart, take longer than the deadline; at 20 bytes each they come at about twice the rate,
+    // at 1 byte each at a tenth of it.
+    for (piece_bytes, status) in [(40, 200), (1, 408)] {
+        let mut client = Client::connect(server.address);
+        client.send(
+            format!("POST /count HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n", 100 * piece_bytes).as_bytes(),
+        );
+        for _ in 0..100 {
+            client.send(&vec![b'x'; piece_bytes]);
+            thread::sleep(Duration::from_millis(5));
+        }
+        assert_eq!(client.read_answer().unwrap().status, status, "{piece_bytes}");
+    }
+}
+
+#[test]
+fn a_client_that_does_not_read_is_cut_and_costs_bounded_memory() {
+    let limits = Limits { write_deadline: SHORT, output_bytes_per_poll_max: 100_000, ..patient() };
+    let server = Running::start(limits);
+    let mut client = Client::connect(server.address);
+    // 500 answers of 100 kB; the sockets between hold a few MB at most.
+    client.send(&get("/large").repeat(500));
+    until("the connection is cut", || server.handle.counters().connections_closed == 1);
+    let answered = server.handle.counters().requests;
+    assert!(answered < 300, "{answered} answers were made for a client that reads none");
+}
