@@ -16,8 +16,9 @@ struct Document<'a> {
     schema: u32,
     run: &'a str,
     suite: &'a str,
-    #[serde(flatten)]
-    status: &'a Status,
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
     started: &'a str,
     finished: Option<&'a str>,
     rounds_planned: u32,
@@ -32,7 +33,11 @@ pub(crate) fn render(report: &Report) -> Result<String> {
         schema: SCHEMA,
         run: &record.id,
         suite: &record.suite,
-        status: &record.status,
+        status: report.status_word(),
+        reason: match &record.status {
+            Status::Partial { reason } => Some(reason),
+            Status::Running | Status::Complete => None,
+        },
         started: &record.started,
         finished: record.finished.as_deref(),
         rounds_planned: record.plan.rounds,

@@ -68,7 +68,7 @@ pub(crate) struct Bench {
     /// Measure only this test or case (repeatable); see --list.
     #[arg(long = "case", value_name = "NAME")]
     cases: Vec<String>,
-    /// Rounds; each launches every target anew [quick 3, default 5, full 9].
+    /// Rounds; each launches every target anew [quick 3, default 7, full 9].
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1000))]
     rounds: Option<u32>,
     /// Seconds of each closed-loop window; the open-loop window is five sevenths of it [quick 0.3, default 0.7, full 3].
@@ -100,8 +100,8 @@ pub(crate) struct Bench {
     list: bool,
 }
 
-/// How long and how often, by kind of run. Two CPUs measure the quick kind in about a minute and a half and the default
-/// kind in under a quarter of an hour.
+/// How long and how often, by kind of run. Two CPUs measure the quick kind in about a minute and the default kind, which
+/// has the rounds that a firm verdict needs, in under a quarter of an hour.
 struct Effort {
     depth: Depth,
     rounds: u32,
@@ -114,7 +114,7 @@ struct Effort {
 const QUICK: Effort =
     Effort { depth: Depth::Quick, rounds: 3, warmup_s: 0.1, duration_s: 0.3, connections: &[64], open_shares: &[0.5] };
 
-const DEFAULT: Effort = Effort { depth: Depth::Default, rounds: 5, warmup_s: 0.2, duration_s: 0.7, ..QUICK };
+const DEFAULT: Effort = Effort { depth: Depth::Default, rounds: 7, warmup_s: 0.2, duration_s: 0.7, ..QUICK };
 
 const FULL: Effort = Effort {
     depth: Depth::Full,

@@ -75,9 +75,7 @@ fn content(path: &str, fault: &str) -> (&'static str, String) {
     let (route, query) = path.split_once('?').unwrap_or((path, ""));
     match route {
         "/plaintext" => ("text/plain", "Hello, World!".to_owned()),
-        "/json" if fault == "extra-field" => {
-            ("application/json", r#"{"message":"Hello, World!","more":1}"#.to_owned())
-        }
+        "/json" if fault == "extra-field" => ("application/json", r#"{"message":"Hello, World!","more":1}"#.to_owned()),
         "/json" => ("application/json", r#"{"message":"Hello, World!"}"#.to_owned()),
         "/fortunes" => {
             ("text/html; charset=utf-8", "<table><tr><td>11</td><td><script>alert(1)</script></td></tr>".to_owned())
