@@ -31,6 +31,15 @@ impl SmallString {
         }
     }
 
+    /// The bytes of the text.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        match &self.0 {
+            Text::Inline { len, bytes } => &bytes[..usize::from(*len)],
+            Text::Heap(text) => text.as_bytes(),
+        }
+    }
+
     /// Whether the text is on the heap.
     #[must_use]
     pub fn is_heap(&self) -> bool {

@@ -54,6 +54,8 @@ pub(crate) struct Conn<IO: Stream, S: Service> {
     discarded_bytes: u64,
     protocol: h1::Connection,
     input: BytesMut,
+    /// Bytes at the start of the input that are answered already.
+    answered_bytes: usize,
     output: Output,
     /// The handler that is running.
     running: Option<Slot>,
@@ -106,6 +108,7 @@ impl<IO: Stream, S: Service> Conn<IO, S> {
             discarded_bytes: 0,
             protocol: h1::Connection::default(),
             input: BytesMut::new(),
+            answered_bytes: 0,
             output: Output::default(),
             running: None,
             incoming: None,
@@ -155,7 +158,7 @@ impl<IO: Stream, S: Service> Conn<IO, S> {
                     Err(end) => return Poll::Ready(end),
                 }
             }
-            if !self.input.is_empty() && self.answer_next(cx) {
+            if self.answered_bytes < self.input.len() && self.answer_next(cx) {
                 turns -= 1;
                 continue;
             }
@@ -171,28 +174,32 @@ impl<IO: Stream, S: Service> Conn<IO, S> {
 
     /// Answers the request at the start of the input, or hands it to a handler; `false` if none is there as a whole.
     fn answer_next(&mut self, cx: &mut Context<'_>) -> bool {
-        let Self { worker, protocol, input, .. } = self;
+        let Self { worker, protocol, input, answered_bytes, .. } = self;
         let mut index = worker.index.borrow_mut();
-        match protocol.next_head(input, &worker.limits, &mut index) {
+        let unanswered = &input[*answered_bytes..];
+        match protocol.next_head(unanswered, &worker.limits, &mut index) {
             Ok(NextHead::Complete { skip }) => {
                 self.wait = Wait::Nothing;
                 worker.counters.requests.add(1);
                 if index.framing != Framing::None {
                     drop(index);
-                    input.advance(skip);
+                    *answered_bytes += skip;
+                    self.forget_answered();
                     return self.answer_with_body(cx);
                 }
                 let len = index.len;
-                let request =
-                    Request { head: RequestHead::new(&input[skip..skip + len], &index), body: RequestBody::empty() };
+                let request = Request {
+                    head: RequestHead::new(&unanswered[skip..skip + len], &index),
+                    body: RequestBody::empty(),
+                };
                 let answer = call(worker, request, cx);
-                input.advance(skip + len);
+                *answered_bytes += skip + len;
                 drop(index);
                 self.settle(answer);
                 true
             }
             Ok(NextHead::Partial { skip }) => {
-                input.advance(skip);
+                *answered_bytes += skip;
                 false
             }
             Err(refusal) => {
@@ -269,6 +276,7 @@ impl<IO: Stream, S: Service> Conn<IO, S> {
 
     /// Reads once. A connection that waits with nothing read holds no buffer.
     fn fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        self.forget_answered();
         if self.is_drained {
             match Self::socket(&mut self.stream)?.poll_readable(cx) {
                 Poll::Ready(Ok(())) => self.is_drained = false,
@@ -293,6 +301,17 @@ impl<IO: Stream, S: Service> Conn<IO, S> {
             Poll::Pending => self.release_input(),
         }
         polled
+    }
+
+    /// Takes what is answered off the input. Until somebody needs the input for more than heads, it is only counted.
+    #[inline]
+    fn forget_answered(&mut self) {
+        let answered = std::mem::take(&mut self.answered_bytes);
+        if answered == self.input.len() {
+            self.input.clear();
+        } else {
+            self.input.advance(answered);
+        }
     }
 
     fn release_input(&mut self) {
@@ -336,6 +355,7 @@ impl<IO: Stream, S: Service> Conn<IO, S> {
         self.wait = Wait::Nothing;
         self.phase = Phase::Upgraded;
         if let (Some(run), Some(stream)) = (self.upgrade.take(), self.stream.take()) {
+            self.forget_answered();
             let unread = std::mem::take(&mut self.input).freeze();
             self.upgraded = Some(run(Upgraded::new(unread, stream.into_duplex())));
         }
@@ -359,7 +379,7 @@ impl<IO: Stream, S: Service> Conn<IO, S> {
             self.phase = Phase::Lingering(self.worker.limits.linger_bytes_max);
         }
         while let Phase::Lingering(left) = self.phase {
-            self.input.clear();
+            self.answered_bytes = self.input.len();
             match self.fill(cx) {
                 Poll::Ready(Ok(read)) if read > 0 && read < left => self.phase = Phase::Lingering(left - read),
                 Poll::Ready(_) => return Poll::Ready(()),

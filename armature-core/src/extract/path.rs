@@ -15,7 +15,6 @@ use serde::{
 use crate::{
     extract::{FromHead, Rejection},
     http::StatusCode,
-    route::PathParams,
     service::RequestHead,
 };
 
@@ -30,7 +29,7 @@ impl<S, T: DeserializeOwned> FromHead<S> for Path<T> {
 
     #[inline]
     fn from_head(head: &RequestHead<'_>, _: &S) -> Result<Self, Rejection> {
-        T::deserialize(Parameters(head.params())).map(Self).map_err(reject)
+        T::deserialize(Parameters(head)).map(Self).map_err(reject)
     }
 }
 
@@ -47,16 +46,16 @@ fn decode(value: &str) -> Result<Cow<'_, str>, ValueError> {
     percent_decode_str(value).decode_utf8().map_err(|_| de::Error::custom("a parameter is not UTF-8"))
 }
 
-struct Parameters<'a>(&'a PathParams<'a>);
+struct Parameters<'a, 'h>(&'h RequestHead<'a>);
 
-impl<'a> Parameters<'a> {
+impl<'a> Parameters<'a, '_> {
     fn only(&self) -> Result<Value<'a>, ValueError> {
-        let mut values = self.0.iter();
+        let mut values = self.0.params();
         match (values.next(), values.next()) {
             (Some((_, value)), None) => Ok(Value(value)),
             _ => Err(de::Error::custom(format_args!(
                 "the route has {} parameters where one value is asked for",
-                self.0.len()
+                self.0.params().len()
             ))),
         }
     }
@@ -73,7 +72,7 @@ macro_rules! forward_to_the_only_one {
     };
 }
 
-impl<'de> Deserializer<'de> for Parameters<'_> {
+impl<'de> Deserializer<'de> for Parameters<'_, '_> {
     type Error = ValueError;
 
     forward_to_the_only_one! {
@@ -96,14 +95,14 @@ impl<'de> Deserializer<'de> for Parameters<'_> {
     }
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ValueError> {
-        visitor.visit_seq(SeqDeserializer::new(self.0.iter().map(|(_, value)| Value(value))))
+        visitor.visit_seq(SeqDeserializer::new(self.0.params().map(|(_, value)| Value(value))))
     }
 
     fn deserialize_tuple<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, ValueError> {
-        if self.0.len() != len {
+        if self.0.params().len() != len {
             return Err(de::Error::custom(format_args!(
                 "the route has {} parameters where {len} are asked for",
-                self.0.len()
+                self.0.params().len()
             )));
         }
         self.deserialize_seq(visitor)
@@ -119,7 +118,7 @@ impl<'de> Deserializer<'de> for Parameters<'_> {
     }
 
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ValueError> {
-        visitor.visit_map(MapDeserializer::new(self.0.iter().map(|(name, value)| (name, Value(value)))))
+        visitor.visit_map(MapDeserializer::new(self.0.params().map(|(name, value)| (name, Value(value)))))
     }
 
     fn deserialize_struct<V: Visitor<'de>>(

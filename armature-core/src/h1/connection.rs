@@ -124,7 +124,9 @@ impl Connection {
             upgrade: index.connection.upgrade,
             awaits_continue: index.expects_continue && index.framing != Framing::None,
         };
-        self.body = BodyDecoder::new(index.framing);
+        if index.framing != Framing::None {
+            self.body = BodyDecoder::new(index.framing);
+        }
         Ok(NextHead::Complete { skip })
     }
 

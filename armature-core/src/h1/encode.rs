@@ -59,31 +59,34 @@ pub fn response_head(out: &mut Vec<u8>, head: &ResponseHead<'_>) {
     } else {
         status_line(out, head.status);
     }
+    out.extend_from_slice(head.stamp);
     if !head.content_type.is_empty() {
         out.extend_from_slice(b"Content-Type: ");
         out.extend_from_slice(head.content_type.as_bytes());
         out.extend_from_slice(b"\r\n");
     }
+    if head.persistence != Persistence::Implicit || !head.fields.is_empty() {
+        further_fields(out, head);
+    }
     match head.body {
         BodyHead::Length(length) => {
             out.extend_from_slice(b"Content-Length: ");
             out.extend_from_slice(itoa::Buffer::new().format(length).as_bytes());
-            out.extend_from_slice(b"\r\n");
+            out.extend_from_slice(b"\r\n\r\n");
         }
-        BodyHead::Chunked => out.extend_from_slice(b"Transfer-Encoding: chunked\r\n"),
-        BodyHead::Silent => {}
+        BodyHead::Chunked => out.extend_from_slice(b"Transfer-Encoding: chunked\r\n\r\n"),
+        BodyHead::Silent => out.extend_from_slice(b"\r\n"),
     }
-    match head.persistence {
-        Persistence::Implicit => {}
-        Persistence::KeepAlive => out.extend_from_slice(b"Connection: keep-alive\r\n"),
-        Persistence::Close => out.extend_from_slice(b"Connection: close\r\n"),
-        Persistence::Upgrade => out.extend_from_slice(b"Connection: upgrade\r\n"),
-    }
-    if !head.fields.is_empty() {
-        out.extend_from_slice(head.fields);
-    }
-    out.extend_from_slice(head.stamp);
-    out.extend_from_slice(b"\r\n");
+}
+
+fn further_fields(out: &mut Vec<u8>, head: &ResponseHead<'_>) {
+    out.extend_from_slice(match head.persistence {
+        Persistence::Implicit => b"",
+        Persistence::KeepAlive => b"Connection: keep-alive\r\n",
+        Persistence::Close => b"Connection: close\r\n",
+        Persistence::Upgrade => b"Connection: upgrade\r\n",
+    });
+    out.extend_from_slice(head.fields);
 }
 
 fn status_line(out: &mut Vec<u8>, status: StatusCode) {
@@ -138,16 +141,16 @@ mod tests {
         let cases = [
             (
                 head(200, BodyHead::Length(13), Persistence::Implicit),
-                "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 13\r\nA: b\r\nServer: s\r\n\r\n",
+                "HTTP/1.1 200 OK\r\nServer: s\r\nContent-Type: text/plain\r\nA: b\r\nContent-Length: 13\r\n\r\n",
             ),
             (
                 head(404, BodyHead::Chunked, Persistence::Close),
-                "HTTP/1.1 404 Not Found\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\
-                 A: b\r\nServer: s\r\n\r\n",
+                "HTTP/1.1 404 Not Found\r\nServer: s\r\nContent-Type: text/plain\r\nConnection: close\r\nA: b\r\n\
+                 Transfer-Encoding: chunked\r\n\r\n",
             ),
             (
                 head(799, BodyHead::Silent, Persistence::KeepAlive),
-                "HTTP/1.1 799 \r\nContent-Type: text/plain\r\nConnection: keep-alive\r\nA: b\r\nServer: s\r\n\r\n",
+                "HTTP/1.1 799 \r\nServer: s\r\nContent-Type: text/plain\r\nConnection: keep-alive\r\nA: b\r\n\r\n",
             ),
         ];
         for (got, expected) in cases {

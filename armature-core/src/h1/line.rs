@@ -37,12 +37,14 @@ pub fn parse(bytes: &[u8]) -> Result<Option<RequestLine>, Refusal> {
     let mut query_mark = None;
     let mut end = target_start;
     loop {
-        let Some(&byte) = bytes.get(end) else { return Ok(None) };
-        match TARGET_BYTES[byte as usize] {
-            PLAIN => {}
-            QUERY => query_mark = query_mark.or(Some(end)),
-            SPACE => break,
-            _ => return Err(Refusal::Target),
+        // The loop over plain bytes is kept tight; the few others leave it.
+        let rest = bytes.get(end..).unwrap_or_default();
+        end += rest.iter().take_while(|byte| TARGET_BYTES[**byte as usize] == PLAIN).count();
+        match bytes.get(end) {
+            None => return Ok(None),
+            Some(b' ') => break,
+            Some(b'?') => query_mark = query_mark.or(Some(end)),
+            Some(_) => return Err(Refusal::Target),
         }
         end += 1;
     }
@@ -99,23 +101,20 @@ fn other_version(bytes: &[u8]) -> Result<Option<Version>, Refusal> {
     }
 }
 
-const REFUSED: u8 = 0;
+const OTHER: u8 = 0;
 const PLAIN: u8 = 1;
-const QUERY: u8 = 2;
-const SPACE: u8 = 3;
 
-/// Printable ASCII but `#`. RFC 3986 also leaves out `"<>\^{|}` and the backtick; they are let through because browsers
+/// Printable ASCII but `#`, which is refused, and `?`, which is noted. RFC 3986 also leaves out `"<>\^{|}` and the backtick; they are let through because browsers
 /// and scripts do send them raw, and nothing here gives them a meaning.
 static TARGET_BYTES: [u8; 256] = {
-    let mut table = [REFUSED; 256];
+    let mut table = [OTHER; 256];
     let mut byte = 0x21;
     while byte < 0x7f {
         table[byte] = PLAIN;
         byte += 1;
     }
-    table[b'#' as usize] = REFUSED;
-    table[b'?' as usize] = QUERY;
-    table[b' ' as usize] = SPACE;
+    table[b'#' as usize] = OTHER;
+    table[b'?' as usize] = OTHER;
     table
 };
 

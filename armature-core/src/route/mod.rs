@@ -11,7 +11,7 @@ use std::{
     hash::{BuildHasherDefault, Hasher},
 };
 
-pub use params::PathParams;
+pub use params::{PathParams, PathParamsIter};
 
 use crate::{
     error::{Error, ErrorKind},
@@ -122,15 +122,22 @@ impl<T> RouteTable<T> {
         Ok(())
     }
 
-    /// Looks a path up. Allocates nothing on a hit of up to three parameters.
+    /// Looks a path without parameters up.
+    #[inline]
+    pub fn find_exact(&self, method: Method, path: &[u8]) -> Option<&T> {
+        let at = self.methods.get(method as usize)?.exact.get(path)?;
+        self.values.get(*at)
+    }
+
+    /// Looks any path up. Allocates nothing on a hit of up to three parameters.
     #[inline]
     pub fn find<'a>(&'a self, method: Method, path: &'a str) -> Lookup<'a, T> {
-        if let Some(found) = self.find_in(method, path) {
+        if let Some(found) = self.find_in_tree(method, path) {
             return found;
         }
         // HEAD is GET without a body (RFC 9110 §9.3.2), so GET's route answers it.
         if method == Method::Head
-            && let Some(found) = self.find_in(Method::Get, path)
+            && let Some(found) = self.find_in_tree(Method::Get, path)
         {
             return found;
         }
@@ -138,12 +145,8 @@ impl<T> RouteTable<T> {
     }
 
     #[inline]
-    fn find_in<'a>(&'a self, method: Method, path: &'a str) -> Option<Lookup<'a, T>> {
-        let table = self.methods.get(method as usize)?;
-        if let Some(at) = table.exact.get(path.as_bytes()) {
-            return Some(Lookup::Found { value: self.values.get(*at)?, params: PathParams::default() });
-        }
-        let found = table.tree.at(path).ok()?;
+    fn find_in_tree<'a>(&'a self, method: Method, path: &'a str) -> Option<Lookup<'a, T>> {
+        let found = self.methods.get(method as usize)?.tree.at(path).ok()?;
         Some(Lookup::Found { value: self.values.get(*found.value)?, params: PathParams::new(found.params) })
     }
 
@@ -246,6 +249,8 @@ mod tests {
         for (method, path, expected, expected_params) in cases {
             match table.find(method, path) {
                 Lookup::Found { value, params } => {
+                    let exact = table.find_exact(method, path.as_bytes());
+                    assert!(exact.is_none_or(|exact| exact == value), "{method} {path}");
                     assert_eq!(Some(*value), expected, "{method} {path}");
                     assert_eq!(params.iter().collect::<Vec<_>>(), expected_params, "{method} {path}");
                 }

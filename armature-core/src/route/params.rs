@@ -1,28 +1,46 @@
 //! The parameters of a matched path, as they were sent; extractors decode them.
 
 /// The parameters of a matched path: names from the pattern, values as they were sent.
-#[derive(Debug, Clone, Default)]
-pub struct PathParams<'a>(Option<matchit::Params<'a, 'a>>);
+#[derive(Debug, Clone)]
+pub struct PathParams<'a>(matchit::Params<'a, 'a>);
 
 impl<'a> PathParams<'a> {
     pub(super) fn new(params: matchit::Params<'a, 'a>) -> Self {
-        Self(Some(params))
-    }
-
-    /// How many there are.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.0.as_ref().map_or(0, matchit::Params::len)
-    }
-
-    /// Whether there are none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        Self(params)
     }
 
     /// Names and values, in the order of the path.
-    pub fn iter(&self) -> impl Iterator<Item = (&'a str, &'a str)> + '_ {
-        self.0.iter().flat_map(matchit::Params::iter)
+    #[must_use]
+    pub fn iter(&'a self) -> PathParamsIter<'a> {
+        PathParamsIter { left: self.0.len(), pairs: Some(self.0.iter()) }
+    }
+}
+
+/// See [`PathParams::iter`].
+#[derive(Default)]
+pub struct PathParamsIter<'a> {
+    left: usize,
+    pairs: Option<matchit::ParamsIter<'a, 'a, 'a>>,
+}
+
+impl<'a> Iterator for PathParamsIter<'a> {
+    type Item = (&'a str, &'a str);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let pair = self.pairs.as_mut()?.next();
+        self.left -= usize::from(pair.is_some());
+        pair
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.left, Some(self.left))
+    }
+}
+
+impl ExactSizeIterator for PathParamsIter<'_> {}
+
+impl std::fmt::Debug for PathParamsIter<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "PathParamsIter({} left)", self.left)
     }
 }

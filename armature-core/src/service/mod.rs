@@ -54,7 +54,7 @@ pub struct Request<'a> {
 pub struct RequestHead<'a> {
     bytes: &'a [u8],
     index: &'a HeadIndex,
-    params: PathParams<'a>,
+    params: Option<&'a PathParams<'a>>,
 }
 
 impl<'a> RequestHead<'a> {
@@ -62,7 +62,7 @@ impl<'a> RequestHead<'a> {
     #[must_use]
     #[inline]
     pub fn new(bytes: &'a [u8], index: &'a HeadIndex) -> Self {
-        Self { bytes, index, params: PathParams::default() }
+        Self { bytes, index, params: None }
     }
 
     /// The method.
@@ -81,6 +81,12 @@ impl<'a> RequestHead<'a> {
     #[must_use]
     pub fn version(&self) -> Version {
         self.index.version
+    }
+
+    /// The bytes of [`path`](Self::path).
+    #[inline]
+    pub(crate) fn path_bytes(&self) -> &'a [u8] {
+        self.index.target.path.of(self.bytes)
     }
 
     /// The path, percent-encoded as it was sent, from `/`; `*` for `OPTIONS *`.
@@ -127,16 +133,15 @@ impl<'a> RequestHead<'a> {
         map
     }
 
-    /// The parameters that the route's pattern names.
-    #[must_use]
-    pub fn params(&self) -> &PathParams<'a> {
-        &self.params
+    /// The parameters that the route's pattern names, names and values as they were sent, in the order of the path.
+    pub fn params(&self) -> impl ExactSizeIterator<Item = (&'a str, &'a str)> + use<'a> {
+        self.params.map(PathParams::iter).unwrap_or_default()
     }
 
     /// The same head under a route whose pattern names parameters.
     #[must_use]
     #[inline]
-    pub fn with_params(self, params: PathParams<'a>) -> Self {
-        Self { params, ..self }
+    pub fn with_params(self, params: &'a PathParams<'a>) -> Self {
+        Self { params: Some(params), ..self }
     }
 }

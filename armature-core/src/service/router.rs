@@ -178,10 +178,12 @@ pub struct Routes {
 impl Service for Routes {
     #[inline]
     fn call(&self, request: Request<'_>, slot: &mut Slot, cx: &mut Context<'_>) -> Poll<Response> {
+        if let Some(endpoint) = self.table.find_exact(request.head.method(), request.head.path_bytes()) {
+            return endpoint.call(request, slot, cx);
+        }
         let Request { head, body } = request;
-        let path = head.path();
-        match self.table.find(head.method(), path) {
-            Lookup::Found { value, params } => value.call(Request { head: head.with_params(params), body }, slot, cx),
+        match self.table.find(head.method(), head.path()) {
+            Lookup::Found { value, params } => value.call(Request { head: head.with_params(&params), body }, slot, cx),
             Lookup::OtherMethods(methods) => Poll::Ready(other_method(head.method(), methods)),
             Lookup::NotFound => self.not_found(Request { head, body }, slot, cx),
         }
