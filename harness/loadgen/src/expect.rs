@@ -54,7 +54,7 @@ impl Check {
             Body::Exact { text } => Err(format!("body {} instead of {}", excerpt(body), excerpt(text.as_bytes()))),
             Body::JsonObject { integers } => json(body).and_then(|value| object(&value, integers)),
             Body::JsonArray { count, integers } => json(body).and_then(|value| array(&value, *count, integers)),
-            Body::Contains { pieces } => contains(body, pieces),
+            Body::Contains { pieces, absent } => contains(body, pieces, absent),
         }
         .map_err(Fault::Body)
     }
@@ -88,9 +88,13 @@ fn array(value: &Value, count: u32, integers: &[String]) -> Result<(), String> {
     items.iter().try_for_each(|item| object(item, integers))
 }
 
-fn contains(body: &[u8], pieces: &[String]) -> Result<(), String> {
-    match pieces.iter().find(|piece| memmem::find(body, piece.as_bytes()).is_none()) {
-        Some(piece) => Err(format!("body {} lacks {piece:?}", excerpt(body))),
+fn contains(body: &[u8], pieces: &[String], absent: &[String]) -> Result<(), String> {
+    let holds = |piece: &&String| memmem::find(body, piece.as_bytes()).is_some();
+    if let Some(piece) = pieces.iter().find(|piece| !holds(piece)) {
+        return Err(format!("body {} lacks {piece:?}", excerpt(body)));
+    }
+    match absent.iter().find(holds) {
+        Some(piece) => Err(format!("body {} holds {piece:?}", excerpt(body))),
         None => Ok(()),
     }
 }
@@ -115,7 +119,7 @@ mod tests {
         let exact = Body::Exact { text: "hello".to_owned() };
         let row = Body::JsonObject { integers: names(&["id", "n"]) };
         let rows = Body::JsonArray { count: 2, integers: names(&["id"]) };
-        let pieces = Body::Contains { pieces: names(&["<td>1", "&lt;"]) };
+        let pieces = Body::Contains { pieces: names(&["<td>1", "&lt;"]), absent: names(&["<script>"]) };
         let cases: &[(&Body, &str, bool)] = &[
             (&Body::Any, "", true),
             (&Body::Length { bytes: 3 }, "abc", true),
@@ -134,6 +138,7 @@ mod tests {
             (&rows, r#"{"id":1}"#, false),
             (&pieces, "<td>1</td>&lt;", true),
             (&pieces, "<td>1</td><", false),
+            (&pieces, "<td>1</td>&lt;<script>", false),
         ];
         for (body, text, right) in cases {
             let check = Check::new(&Expect { status: 200, body: (*body).clone() }, false);

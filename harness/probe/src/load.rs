@@ -118,10 +118,13 @@ pub enum Body {
         /// Field names in each.
         integers: Vec<String>,
     },
-    /// Text that holds each of these pieces.
+    /// Text that holds each of these pieces and none of those.
     Contains {
-        /// The pieces.
+        /// What must be in it.
         pieces: Vec<String>,
+        /// What must not be in it, for example markup that should have been escaped.
+        #[serde(default)]
+        absent: Vec<String>,
     },
 }
 
