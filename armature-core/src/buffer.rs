@@ -98,6 +98,7 @@ impl Output {
     }
 
     /// Whether a tail waits.
+    #[inline]
     pub(crate) fn has_tail(&self) -> bool {
         !matches!(self.tail, Body::Empty)
     }
@@ -109,14 +110,17 @@ impl Output {
     }
 
     /// Bytes that wait.
+    #[inline]
     pub(crate) fn len(&self) -> usize {
-        self.buffer.len() - self.sent + self.tail.as_slice().len() - self.tail_sent
+        let encoded = self.buffer.len() - self.sent;
+        if self.has_tail() { encoded + self.tail.as_slice().len() - self.tail_sent } else { encoded }
     }
 
     /// The encoded bytes and the tail that wait.
     #[inline]
     pub(crate) fn parts(&self) -> (&[u8], &[u8]) {
-        (&self.buffer[self.sent..], &self.tail.as_slice()[self.tail_sent..])
+        let tail: &[u8] = if self.has_tail() { &self.tail.as_slice()[self.tail_sent..] } else { &[] };
+        (&self.buffer[self.sent..], tail)
     }
 
     /// Notes that so many bytes were written; gives buffers back when all were.
@@ -124,13 +128,19 @@ impl Output {
     pub(crate) fn advance(&mut self, written: usize) {
         let of_buffer = written.min(self.buffer.len() - self.sent);
         self.sent += of_buffer;
+        if !self.has_tail() {
+            if self.sent == self.buffer.len() {
+                give(std::mem::take(&mut self.buffer));
+                self.sent = 0;
+            }
+            return;
+        }
         self.tail_sent += written - of_buffer;
         if self.sent == self.buffer.len() && self.tail_sent == self.tail.as_slice().len() {
             self.reset();
         }
     }
 
-    #[inline]
     fn reset(&mut self) {
         give(std::mem::take(&mut self.buffer));
         self.sent = 0;

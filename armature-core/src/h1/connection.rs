@@ -214,6 +214,20 @@ impl Connection {
     #[inline]
     pub fn frame(&mut self, status: StatusCode, length: BodyLength, close: bool, limits: &Limits) -> Framed {
         let exchange = self.exchange;
+        if let (StatusCode::OK, BodyLength::Known(length), Version::Http11) = (status, length, exchange.version)
+            && exchange.keep_alive
+            && !close
+            && !self.closing
+            && self.body.is_end()
+        {
+            let head = BodyHead::Length(length);
+            return Framed { head, persistence: Persistence::Implicit, sends_body: !exchange.head_only };
+        }
+        self.frame_other(status, length, close, limits)
+    }
+
+    fn frame_other(&mut self, status: StatusCode, length: BodyLength, close: bool, limits: &Limits) -> Framed {
+        let exchange = self.exchange;
         let code = status.as_u16();
         let bodyless = code < 200 || code == 204 || code == 304;
         let mut keep_alive = exchange.keep_alive && !close && !self.closing;

@@ -182,7 +182,7 @@ fn interpret(
         });
         // The lengths of the names that matter here; most fields end the comparison there.
         match name.len() {
-            4 if name.eq_ignore_ascii_case(b"host") => {
+            4 if is(name, b"host") => {
                 if index.host.replace(Span::new(value_start, line_end)).is_some() {
                     return Err(Refusal::HostRepeated);
                 }
@@ -193,20 +193,20 @@ fn interpret(
                 }
             }
             // HTTP/1.0 knows no expectations, so they are not looked at (RFC 9110 §10.1.1).
-            6 if index.version == Version::Http11 && name.eq_ignore_ascii_case(b"expect") => {
+            6 if index.version == Version::Http11 && is(name, b"expect") => {
                 if !value.eq_ignore_ascii_case(b"100-continue") {
                     return Err(Refusal::Expectation);
                 }
                 index.expects_continue = true;
             }
-            10 if name.eq_ignore_ascii_case(b"connection") => index.connection.add(value),
-            14 if name.eq_ignore_ascii_case(b"content-length") => {
+            10 if is(name, b"connection") => index.connection.add(value),
+            14 if is(name, b"content-length") => {
                 if length.is_some() {
                     return Err(Refusal::LengthRepeated);
                 }
                 length = Some(content_length(value)?);
             }
-            17 if name.eq_ignore_ascii_case(b"transfer-encoding") => codings.add(value)?,
+            17 if is(name, b"transfer-encoding") => codings.add(value)?,
             _ => {}
         }
     }
@@ -227,6 +227,15 @@ fn interpret(
         (Some(0) | None, false) => Ok(Framing::None),
         (Some(length), false) => Ok(Framing::Length(length)),
     }
+}
+
+/// Whether a field name, which is a token, is this one of lower-case letters and hyphens, without regard to case.
+#[inline]
+fn is<const N: usize>(name: &[u8], lower: &[u8; N]) -> bool {
+    // Bit 5 parts upper case from lower; no other byte of a token becomes a letter or a hyphen by setting it.
+    name.as_array::<N>().is_some_and(|name| {
+        name.iter().zip(lower).fold(0, |differences, (byte, lower)| differences | ((byte | 0x20) ^ lower)) == 0
+    })
 }
 
 /// Between the end of a value and the next line there is white space and one CR LF.

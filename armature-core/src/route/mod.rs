@@ -187,7 +187,6 @@ impl PathHasher {
 impl Hasher for PathHasher {
     #[inline]
     fn write(&mut self, bytes: &[u8]) {
-        self.add(bytes.len() as u64);
         if let Some(last) = bytes.last_chunk::<8>() {
             let (words, _) = bytes.as_chunks::<8>();
             for word in words {
@@ -196,7 +195,7 @@ impl Hasher for PathHasher {
             // The last word may overlap the one before it; what counts is that every byte is in one.
             self.add(u64::from_le_bytes(*last));
         } else {
-            let mut word = 0;
+            let mut word = bytes.len() as u64;
             for byte in bytes {
                 word = word << 8 | u64::from(*byte);
             }
