@@ -74,7 +74,7 @@ pub(crate) struct Bench {
     /// Seconds of each closed-loop window; the open-loop window is five sevenths of it [quick 0.3, default 0.7, full 3].
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     duration: Option<f64>,
-    /// Concurrency levels, separated by commas [64].
+    /// Concurrency levels, separated by commas [default 64, full 16,64,256].
     #[arg(long, value_name = "N,…", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..=16384))]
     connections: Vec<u32>,
     /// sqlite, postgres (a private cluster from installed binaries), or a postgres:// URL.

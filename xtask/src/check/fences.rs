@@ -5,6 +5,10 @@ use super::{Fault, source::tokens, tree::Tree};
 /// The files that may hold unsafe code, each with why it cannot do without.
 pub(super) const UNSAFE_FILES: &[(&str, &str)] = &[
     (
+        "armature-core/src/h1/ascii.rs",
+        "ASCII is text, which the standard library says by a check that costs more than finding out that it is ASCII",
+    ),
+    (
         "armature-core/src/service/slot.rs",
         "futures of different types are constructed in one block of memory, so that no request boxes one",
     ),

@@ -16,7 +16,7 @@ const SOURCE: &str = "armature-core/src/";
 const FLOORS: &[&[&str]] = &[
     &["error", "limits", "http"],
     &["body", "buffer", "h1", "route", "state", "pool", "collections"],
-    &["service", "extract", "respond", "handler", "middleware", "stream", "tower"],
+    &["service", "extract", "respond", "handler", "middleware", "stream", "tower", "upgrade"],
     &["io", "conn", "worker"],
     &["server"],
 ];
