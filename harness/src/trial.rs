@@ -41,6 +41,8 @@ pub struct Scenario {
     pub requests: Vec<Request>,
     /// In which order.
     pub pick: Pick,
+    /// Answers after which a connection is closed and made anew.
+    pub reconnect_every: Option<u32>,
     /// Whether the server needs the database for it.
     pub database: bool,
 }
@@ -123,6 +125,7 @@ fn window(
         requests: launch.scenario.requests.clone(),
         pick: launch.scenario.pick,
         verify_every: VERIFY_EVERY,
+        reconnect_every: launch.scenario.reconnect_every,
     };
     let window = load::window(&launch.plan.loadgen, server, &plan).map_err(|failure| match failure {
         load::Failure::Server(trouble) => launch.failure(trouble.reason, trouble.stderr_tail, false),

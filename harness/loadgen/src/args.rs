@@ -40,6 +40,9 @@ struct Flags {
     /// Requests written at once on a connection before its answers are awaited
     #[arg(long, value_name = "N", default_value_t = 1)]
     pipeline: u32,
+    /// Close each connection after so many answers and make it anew
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    reconnect_every: Option<u32>,
     /// The timed window, seconds
     #[arg(long, value_name = "S", default_value_t = 5.0)]
     duration: f64,
@@ -148,6 +151,7 @@ fn plan(flags: &Flags, url: &str) -> Result<Plan, String> {
         }],
         pick: Pick::Cycle,
         verify_every: 1000,
+        reconnect_every: flags.reconnect_every,
     })
 }
 

@@ -43,6 +43,8 @@ pub(crate) struct Connection {
     answer: Answer,
     /// Answers until the next one that is checked whole.
     until_whole: u32,
+    /// Answers that the link has carried.
+    carried: u32,
     /// The link has carried an answer; such a one is replaced at once when it ends.
     proven: bool,
     retry_wait_ns: u64,
@@ -67,6 +69,7 @@ impl Connection {
             free_ns: 0,
             answer: Answer::new(),
             until_whole: 0,
+            carried: 0,
             proven: false,
             retry_wait_ns: RETRY_NS_MIN,
             owed: 0,
@@ -202,6 +205,7 @@ impl Connection {
                 if let Link::Connecting { stream, .. } = link {
                     self.link = Link::Open { stream };
                 }
+                lane.tally.connected();
                 self.free_ns = lane.clock.now_ns();
                 self.pump(lane, self.free_ns);
             }
@@ -295,13 +299,18 @@ impl Connection {
             self.answered = 0;
             self.free_ns = lane.woken_ns;
             let now_ns = lane.clock.now_ns();
-            self.pump(lane, now_ns);
+            if lane.load.reconnect_every.is_some_and(|every| self.carried >= every) {
+                self.replace(lane, now_ns);
+            } else {
+                self.pump(lane, now_ns);
+            }
         }
     }
 
     /// Notes what one answer was found to be.
     fn judged(&mut self, lane: &mut Lane, place: usize, fault: Option<&Fault>, now_ns: u64) {
         self.answered += 1;
+        self.carried += 1;
         if self.until_whole == 0 {
             self.until_whole = lane.load.verify_every;
             lane.tally.verified();
@@ -368,6 +377,7 @@ impl Connection {
         self.answered = 0;
         self.answer.reset();
         self.until_whole = 0;
+        self.carried = 0;
     }
 }
 

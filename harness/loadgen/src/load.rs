@@ -23,6 +23,8 @@ pub(crate) struct Load {
     pub(crate) requests: Vec<Prepared>,
     pub(crate) pick: Pick,
     pub(crate) verify_every: u32,
+    /// Answers after which a connection is made anew.
+    pub(crate) reconnect_every: Option<u32>,
 }
 
 impl Load {
@@ -50,6 +52,7 @@ impl Load {
             requests: plan.requests.iter().map(|request| Prepared::new(request, plan.address)).collect(),
             pick: plan.pick,
             verify_every: plan.verify_every,
+            reconnect_every: plan.reconnect_every,
         })
     }
 }
@@ -60,6 +63,7 @@ fn check_sizes(plan: &Plan) -> Result<(), String> {
         ("pipeline", plan.pipeline),
         ("threads", plan.threads),
         ("verify_every", plan.verify_every),
+        ("reconnect_every", plan.reconnect_every.unwrap_or(1)),
     ] {
         if value == 0 {
             return Err(format!("{name} is 0; it must be at least 1"));

@@ -21,6 +21,7 @@ pub(crate) struct Tally {
     requests: u64,
     requests_total: u64,
     bytes_read: u64,
+    connects: u64,
     errors: Errors,
     verified: u64,
     first_error: Option<(u64, String)>,
@@ -51,6 +52,7 @@ impl Tally {
             requests: 0,
             requests_total: 0,
             bytes_read: 0,
+            connects: 0,
             errors: Errors::default(),
             verified: 0,
             first_error: None,
@@ -67,6 +69,7 @@ impl Tally {
         self.requests = 0;
         self.requests_total = 0;
         self.bytes_read = 0;
+        self.connects = 0;
         self.sent.reset();
         self.lag.reset();
         if let Some(due) = &mut self.due {
@@ -83,6 +86,11 @@ impl Tally {
     /// Counts bytes read within the window.
     pub(crate) fn bytes(&mut self, count: usize) {
         self.bytes_read += count as u64;
+    }
+
+    /// Counts a connection that was made.
+    pub(crate) fn connected(&mut self) {
+        self.connects += 1;
     }
 
     /// Counts answers; `in_window` tells those that came before the window's close.
@@ -168,6 +176,7 @@ impl Tally {
         self.requests += other.requests;
         self.requests_total += other.requests_total;
         self.bytes_read += other.bytes_read;
+        self.connects += other.connects;
         self.errors.connect += other.errors.connect;
         self.errors.read += other.errors.read;
         self.errors.timeout += other.errors.timeout;
@@ -196,6 +205,7 @@ impl Tally {
             requests_total: self.requests_total,
             duration_s: ratio(duration_ns, SECOND_NS),
             bytes_read: self.bytes_read,
+            connects: self.connects,
             errors: self.errors,
             verified: self.verified,
             first_error: self.first_error.as_ref().map(|(_, words)| words.clone()),

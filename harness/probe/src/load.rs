@@ -35,6 +35,9 @@ pub struct Plan {
     pub pick: Pick,
     /// One answer in this many, and the first on each connection, is checked whole; status and length always are.
     pub verify_every: u32,
+    /// A connection is closed after so many answers and made anew; none keeps it for as long as the server does.
+    #[serde(default)]
+    pub reconnect_every: Option<u32>,
 }
 
 /// When requests are sent.
@@ -162,6 +165,9 @@ pub struct Outcome {
     pub duration_s: f64,
     /// Bytes read within the window, heads included.
     pub bytes_read: u64,
+    /// Connections made since [`Go`].
+    #[serde(default)]
+    pub connects: u64,
     /// What went wrong.
     pub errors: Errors,
     /// Answers checked whole, warm-up included.

@@ -58,6 +58,7 @@ fn one(test: &str, title: &str, path: &str, body: Body) -> Scenario {
         pipeline: 1,
         requests: vec![request(path.to_owned(), body)],
         pick: Pick::Cycle,
+        reconnect_every: None,
         database: !matches!(test, "plaintext" | "json"),
     }
 }

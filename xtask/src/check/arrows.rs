@@ -24,7 +24,7 @@ const fn room(package: &'static str, may: &'static [&'static str]) -> Room {
 const ROOMS: &[Room] = &[
     // Its tests ask another client whether the answers are right.
     Room { package: "armature-core", may: &[], tests_may: &["hyper", "hyper-util"] },
-    room("workload", &[]),
+    room("workload", &["probe"]),
     room("target-armature", &["armature-core", "workload", "probe"]),
     room("target-axum", &["axum", "hyper", "hyper-util", "workload", "probe"]),
     room("target-actix", &["actix-web", "workload", "probe"]),
@@ -35,6 +35,7 @@ const ROOMS: &[Room] = &[
     room("loadgen", &["probe"]),
     room("harness", &["probe"]),
     room("suite-techempower", &["harness", "probe"]),
+    room("suite-engine", &["harness", "probe"]),
     room("suite-memory-leak", &["harness", "probe"]),
     room("suite-micro", IN_PROCESS),
     room("suite-allocation", IN_PROCESS),

@@ -65,6 +65,34 @@ fn a_close_between_answers_is_no_error() {
 }
 
 #[test]
+fn a_connection_is_made_anew_after_so_many_answers() {
+    for (every, pipeline, answers_max) in [(10, 1, 10_u64), (3, 1, 3), (3, 2, 4)] {
+        for mode in [Mode::Closed, Mode::Open { rate_per_s: 500.0 }] {
+            if pipeline > 1 && mode != Mode::Closed {
+                continue;
+            }
+            // A connection that is kept for too long is answered wrong, which the generator counts.
+            let address = server(move |peer| {
+                let mut answers = 0;
+                while peer.request().is_some() {
+                    answers += 1;
+                    let body = if answers <= answers_max { "hi" } else { "one too many" };
+                    peer.send(ok(body).as_bytes());
+                }
+            });
+            let mut plan = plan(address, Body::Exact { text: "hi".to_owned() });
+            (plan.mode, plan.pipeline, plan.connections) = (mode, pipeline, 2);
+            plan.reconnect_every = Some(every);
+            let outcome = run(&plan);
+            assert_eq!(outcome.errors.total(), 0, "{every}, {mode:?}: {outcome:?}");
+            let least = outcome.requests_total / answers_max;
+            // Those that the warm-up left in the middle of their answers count in neither.
+            assert!(outcome.connects + 2 >= least && least > 2, "{every}, {mode:?}: {outcome:?}");
+        }
+    }
+}
+
+#[test]
 fn answers_lost_with_their_connection_are_read_errors() {
     // Each connection answers twice and breaks off in the third answer.
     let address = server(|peer| {

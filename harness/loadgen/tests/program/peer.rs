@@ -89,6 +89,7 @@ pub(crate) fn plan(address: SocketAddr, body: Body) -> Plan {
         }],
         pick: Pick::Cycle,
         verify_every: 1,
+        reconnect_every: None,
     }
 }
 

@@ -44,6 +44,7 @@ fn plans_that_cannot_be_run_are_refused() {
         (changed(|plan| plan.connections = 0), "connections is 0"),
         (changed(|plan| plan.threads = 2), "2 threads for 1 connections"),
         (changed(|plan| plan.verify_every = 0), "verify_every is 0"),
+        (changed(|plan| plan.reconnect_every = Some(0)), "reconnect_every is 0"),
         (changed(|plan| plan.duration_s = 0.0), "duration is 0 s"),
         (changed(|plan| plan.timeout_s = -1.0), "timeout is -1 s"),
         (changed(|plan| plan.requests.clear()), "no request"),

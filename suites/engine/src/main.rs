@@ -1,0 +1,17 @@
+//! The HTTP engine as a suite: plain requests in every shape that costs a server something (see `probe::suite`).
+//!
+//! `scenario.rs` says what is sent, `verify.rs` what must come back before anything is timed; measuring round by round
+//! is `harness::rounds`. It links no framework: servers are processes behind sockets.
+
+use std::process::ExitCode;
+
+use harness::{program, rounds};
+
+mod scenario;
+mod verify;
+
+fn main() -> ExitCode {
+    let scenarios = scenario::all();
+    let cases: Vec<_> = scenarios.iter().map(|scenario| scenario.case.clone()).collect();
+    program::main("engine", &cases, |plan| rounds::run(plan, &scenarios, verify::verify))
+}
