@@ -57,7 +57,7 @@ pub struct Limits {
     ///
     /// Default 65,536: one socket buffer's worth.
     pub output_bytes_per_poll_max: usize,
-    /// Connections open on one worker. Further ones wait in the listener's backlog.
+    /// Connections open on one worker. Further ones wait in the listener's queue until an idle one is closed for them.
     ///
     /// Default 16,384: at some KiB each while they are active this stays under 256 MiB per worker.
     pub connections_max: usize,
@@ -74,6 +74,20 @@ pub struct Limits {
     /// Default 75 s: longer than the 60 s after which common proxies and browsers drop a connection themselves, so
     /// that the client closes first and no request crosses our close.
     pub idle_deadline: Duration,
+    /// What [`idle_deadline`](Self::idle_deadline) shrinks to as the worker fills up: from half of
+    /// [`connections_max`](Self::connections_max) on, in proportion, reaching this when all are taken.
+    ///
+    /// Default 5 s: what servers with a fixed short time use; a page's requests still share a connection.
+    pub idle_deadline_min: Duration,
+    /// How long a connection must have been idle before it may be closed to make room: oldest first, when all
+    /// connections are taken or memory is over [`memory_bytes_max`](Self::memory_bytes_max).
+    ///
+    /// Default 1 s: a client in the middle of its work is never the one.
+    pub cull_idle_min: Duration,
+    /// Resident memory of the process above which an eighth of each worker's idle connections is closed every second.
+    ///
+    /// Default: no bound, as only the operator knows what else the machine is for.
+    pub memory_bytes_max: u64,
     /// How long a body may make no progress to speak of: its first byte is due in this time, and the time is extended
     /// by the bytes that arrive, at [`body_rate_bytes_per_s_min`](Self::body_rate_bytes_per_s_min). Refused with 408.
     ///
@@ -123,6 +137,9 @@ impl Default for Limits {
             backlog_connections: 1_024,
             head_deadline: Duration::from_secs(15),
             idle_deadline: Duration::from_secs(75),
+            idle_deadline_min: Duration::from_secs(5),
+            cull_idle_min: Duration::from_secs(1),
+            memory_bytes_max: u64::MAX,
             body_deadline: Duration::from_secs(20),
             body_rate_bytes_per_s_min: 500,
             write_deadline: Duration::from_secs(30),

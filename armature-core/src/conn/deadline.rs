@@ -30,12 +30,23 @@ pub(super) fn body_allowance(received_bytes: u64, limits: &Limits) -> Duration {
     limits.body_deadline.saturating_add(Duration::from_millis(earned_ms))
 }
 
+/// How long a connection may be idle when `open` of `open_max` are open: `full` up to a half, then less in proportion,
+/// and `least` when all are.
+#[inline]
+pub(super) fn idle_limit(open: usize, open_max: usize, full: Ticks, least: Ticks) -> Ticks {
+    let half = open_max / 2;
+    if open <= half { full } else { full.toward(least, open - half, open_max - half) }
+}
+
 /// The deadlines of [`Limits`] in ticks of the worker's clock.
 #[derive(Debug)]
 pub(crate) struct Patience {
     head: Ticks,
     idle: Ticks,
+    idle_min: Ticks,
     drain_idle: Ticks,
+    /// How long a connection must have been idle to be closed before its time.
+    pub(crate) cull_idle_min: Ticks,
     pub(super) write: Ticks,
     pub(super) linger: Ticks,
 }
@@ -45,7 +56,9 @@ impl Patience {
         Self {
             head: limits.head_deadline.into(),
             idle: limits.idle_deadline.into(),
+            idle_min: limits.idle_deadline_min.min(limits.idle_deadline).into(),
             drain_idle: limits.drain_idle.into(),
+            cull_idle_min: limits.cull_idle_min.into(),
             write: limits.write_deadline.into(),
             linger: limits.linger_deadline.into(),
         }
@@ -80,7 +93,12 @@ impl<IO: Stream, S: Service> Conn<IO, S> {
         } else if self.answered == 0 {
             (Wait::Head, patience.head)
         } else {
-            (Wait::Idle, patience.idle)
+            if self.wait != Wait::Idle {
+                self.wait = Wait::Idle;
+                let (open, open_max) = (self.worker.open(), self.worker.limits.connections_max);
+                self.worker.timers.set_idle(self.timer, idle_limit(open, open_max, patience.idle, patience.idle_min));
+            }
+            return;
         };
         self.wait_for(wait, after);
     }
@@ -119,6 +137,17 @@ impl<IO: Stream, S: Service> Conn<IO, S> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn patience_with_idle_connections_shrinks_as_they_get_more() {
+        let (full, least) = (Duration::from_millis(10_000 - 50).into(), Duration::from_millis(1_000 - 50).into());
+        for (open, open_max, limit_ms) in
+            [(1, 100, 10_000), (50, 100, 10_000), (75, 100, 5_500), (100, 100, 1_000), (200, 100, 1_000), (1, 1, 1_000)]
+        {
+            let limit: Ticks = Duration::from_millis(limit_ms - 50).into();
+            assert_eq!(idle_limit(open, open_max, full, least), limit, "{open} of {open_max}");
+        }
+    }
 
     #[test]
     fn a_body_earns_time_by_arriving() {

@@ -290,13 +290,14 @@ impl<IO: Stream, S: Service> Conn<IO, S> {
         if self.input.capacity() == 0 {
             self.input = buffer::take_read();
         }
-        if self.input.capacity() - self.input.len() < buffer::READ_BYTES / 2 {
-            self.input.reserve(buffer::READ_BYTES);
-        }
+        buffer::make_room(&mut self.input);
         let room = self.input.capacity() - self.input.len();
         let polled = Self::socket(&mut self.stream)?.poll_read(&mut self.input, cx);
         match polled {
-            Poll::Ready(Ok(read)) => self.is_drained = read < room,
+            Poll::Ready(Ok(read)) => {
+                self.is_drained = read < room;
+                buffer::note_read(read, room);
+            }
             Poll::Ready(Err(_)) => {}
             Poll::Pending => self.release_input(),
         }

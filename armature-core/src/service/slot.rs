@@ -101,6 +101,7 @@ impl Slot {
             self.running = None;
             // SAFETY: the F is still here, and nothing refers to it any more.
             unsafe { drop_in_place::<F>(memory) };
+            self.poison();
         }
         polled
     }
@@ -125,6 +126,15 @@ impl Slot {
         if let Some(running) = self.running.take() {
             // SAFETY: as in `poll`; `take` makes sure that it happens once.
             unsafe { (running.drop)(self.memory.as_mut_ptr().cast::<Line>()) };
+            self.poison();
+        }
+    }
+
+    /// Overwrites the memory where debug assertions are on, so that nothing of one request can be read in the next.
+    #[inline]
+    fn poison(&mut self) {
+        if cfg!(debug_assertions) {
+            self.memory.fill_with(|| MaybeUninit::new(Line::from_ne_bytes([0xa5; size_of::<Line>()])));
         }
     }
 

@@ -1,6 +1,9 @@
 //! What a worker counts. Each worker has counters of its own, so counting shares nothing; readers add them up.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::{
+    fmt::Write,
+    sync::atomic::{AtomicU64, Ordering},
+};
 
 /// One number with one writer.
 #[derive(Debug, Default)]
@@ -26,6 +29,7 @@ pub(crate) struct WorkerCounters {
     pub(crate) requests: Counter,
     pub(crate) refused: Counter,
     pub(crate) panics: Counter,
+    pub(crate) culled: Counter,
 }
 
 /// What a server has done since it began, over all workers.
@@ -41,14 +45,84 @@ pub struct Counters {
     pub requests_refused: u64,
     /// Handlers that panicked.
     pub handler_panics: u64,
+    /// Idle connections that were closed to make room, before their time.
+    pub connections_culled: u64,
 }
 
 impl Counters {
-    pub(crate) fn add(&mut self, worker: &WorkerCounters) {
-        self.connections_accepted += worker.accepted.get();
-        self.connections_closed += worker.closed.get();
-        self.requests += worker.requests.get();
-        self.requests_refused += worker.refused.get();
-        self.handler_panics += worker.panics.get();
+    /// The counters of one worker, as they stand.
+    pub(crate) fn of(worker: &WorkerCounters) -> Self {
+        Self {
+            connections_accepted: worker.accepted.get(),
+            connections_closed: worker.closed.get(),
+            requests: worker.requests.get(),
+            requests_refused: worker.refused.get(),
+            handler_panics: worker.panics.get(),
+            connections_culled: worker.culled.get(),
+        }
+    }
+
+    /// The sum with another worker's.
+    pub(crate) fn plus(self, other: Self) -> Self {
+        Self {
+            connections_accepted: self.connections_accepted + other.connections_accepted,
+            connections_closed: self.connections_closed + other.connections_closed,
+            requests: self.requests + other.requests,
+            requests_refused: self.requests_refused + other.requests_refused,
+            handler_panics: self.handler_panics + other.handler_panics,
+            connections_culled: self.connections_culled + other.connections_culled,
+        }
+    }
+
+    /// Connections that are open.
+    #[must_use]
+    pub fn connections_open(&self) -> u64 {
+        // The two are read one after the other while a worker goes on counting.
+        self.connections_accepted.saturating_sub(self.connections_closed)
+    }
+}
+
+/// A number of [`Counters`] under the name that Prometheus knows it by.
+type Metric = (&'static str, &'static str, &'static str, fn(&Counters) -> u64);
+
+const METRICS: [Metric; 7] = [
+    ("armature_connections_accepted_total", "counter", "Connections accepted.", |each| each.connections_accepted),
+    ("armature_connections_closed_total", "counter", "Connections that have ended.", |each| each.connections_closed),
+    ("armature_connections_open", "gauge", "Connections that are open.", Counters::connections_open),
+    ("armature_connections_culled_total", "counter", "Idle connections closed to make room.", |each| {
+        each.connections_culled
+    }),
+    ("armature_requests_total", "counter", "Requests whose head was parsed.", |each| each.requests),
+    ("armature_requests_refused_total", "counter", "Requests refused by the engine.", |each| each.requests_refused),
+    ("armature_handler_panics_total", "counter", "Handlers that panicked.", |each| each.handler_panics),
+];
+
+/// The counters of each worker in Prometheus's text format, version 0.0.4.
+pub(crate) fn prometheus(workers: &[Counters]) -> String {
+    let mut text = String::new();
+    for (name, kind, help, value) in METRICS {
+        let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");
+        for (worker, counters) in workers.iter().enumerate() {
+            let _ = writeln!(text, "{name}{{worker=\"{worker}\"}} {}", value(counters));
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_metric_is_described_once_and_given_for_each_worker() {
+        let busy = Counters { connections_accepted: 5, connections_closed: 2, requests: 9, ..Counters::default() };
+        let text = prometheus(&[busy, Counters::default()]);
+        let start = "# HELP armature_connections_accepted_total Connections accepted.\n\
+                     # TYPE armature_connections_accepted_total counter\n\
+                     armature_connections_accepted_total{worker=\"0\"} 5\n\
+                     armature_connections_accepted_total{worker=\"1\"} 0\n";
+        assert!(text.starts_with(start), "{text}");
+        assert!(text.contains("armature_connections_open{worker=\"0\"} 3\n"), "{text}");
+        assert_eq!(text.lines().count(), 7 * 4);
     }
 }

@@ -3,7 +3,10 @@
 //! Nothing here is locked or counted across threads. Leaves what happens on a connection to `../conn/mod.rs` and
 //! starting workers to `../server.rs`. Read next: `timer.rs`, `../conn/mod.rs`.
 
+pub(crate) mod arrival;
 pub(crate) mod counters;
+pub(crate) mod cpu;
+mod memory;
 mod stamp;
 pub(crate) mod stop;
 pub(crate) mod timer;
@@ -11,13 +14,14 @@ pub(crate) mod timer;
 use std::{
     cell::{Cell, RefCell},
     io,
-    net::TcpListener as StdListener,
     rc::Rc,
-    sync::Arc,
-    time::Duration,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
-use tokio::{net::TcpListener, sync::Notify, task::spawn_local};
+use tokio::{sync::Notify, task::spawn_local};
 
 use crate::{
     conn::{Conn, Patience},
@@ -26,14 +30,11 @@ use crate::{
     limits::Limits,
     service::{Service, Slot},
 };
+use arrival::{Arrivals, Source};
 use counters::WorkerCounters;
 use stamp::Stamp;
 use stop::Stop;
 use timer::Timers;
-
-/// How long accepting pauses when the process or the system is out of file descriptors: long enough not to spin, short
-/// enough that a freed descriptor is used soon.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// The single-threaded runtime that a worker runs on.
 pub(crate) fn runtime() -> io::Result<tokio::runtime::LocalRuntime> {
@@ -54,6 +55,8 @@ pub(crate) struct Worker<S> {
     pub(crate) patience: Patience,
     draining: Cell<bool>,
     open: Cell<usize>,
+    /// Where an acceptor looks up how many connections are open here.
+    load: Option<Arc<AtomicUsize>>,
     /// A connection has ended.
     closed: Notify,
 }
@@ -72,8 +75,21 @@ impl<S: Service> Worker<S> {
             patience,
             draining: Cell::new(false),
             open: Cell::new(0),
+            load: None,
             closed: Notify::new(),
         }
+    }
+
+    /// Reports how many connections are open to an acceptor, which has counted each when it handed it out.
+    pub(crate) fn report_to(mut self, load: Option<Arc<AtomicUsize>>) -> Self {
+        self.load = load;
+        self
+    }
+
+    /// Connections that are open.
+    #[inline]
+    pub(crate) fn open(&self) -> usize {
+        self.open.get()
     }
 
     /// Gives storage back that a handler has waited in.
@@ -97,12 +113,15 @@ impl<S: Service> Worker<S> {
     pub(crate) fn connection_closed(&self) {
         self.counters.closed.add(1);
         self.open.set(self.open.get() - 1);
+        if let Some(load) = &self.load {
+            load.fetch_sub(1, Ordering::AcqRel);
+        }
         self.closed.notify_waiters();
     }
 
     /// Serves until it is told to stop and its connections have ended, or the drain's deadline has passed.
-    pub(crate) async fn run(self: Rc<Self>, listener: StdListener, stop: Arc<Stop>) -> io::Result<()> {
-        let listener = TcpListener::from_std(listener)?;
+    pub(crate) async fn run(self: Rc<Self>, arrivals: Arrivals, stop: Arc<Stop>) -> io::Result<()> {
+        let mut source = Source::new(arrivals)?;
         let clock = spawn_local({
             let worker = self.clone();
             async move { worker.timers.run().await }
@@ -110,46 +129,69 @@ impl<S: Service> Worker<S> {
         tokio::select! {
             biased;
             () = stop.asked() => {}
-            () = self.accept_all(&listener) => {}
+            () = self.accept_all(&mut source) => {}
+            () = self.watch_memory() => {}
         }
-        self.drain(listener).await;
+        let drained = self.drain(source).await;
         clock.abort();
-        Ok(())
+        drained
     }
 
-    async fn accept_all(self: &Rc<Self>, listener: &TcpListener) {
+    async fn accept_all(self: &Rc<Self>, source: &mut Source) {
         loop {
             self.room_for_one_more().await;
-            match listener.accept().await {
-                Ok((stream, _)) => self.open_connection(stream),
-                Err(error) if is_of_one_connection(&error) => {}
-                // Out of descriptors or memory (accept(2)): what is open goes on, the rest waits in the backlog.
-                Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+            match source.next().await {
+                Some(stream) => self.open_connection(stream),
+                None => return,
             }
         }
     }
 
+    /// Waits until there is room, and makes some by closing connections that have been idle for long.
     async fn room_for_one_more(&self) {
         while self.open.get() >= self.limits.connections_max {
-            self.closed.notified().await;
+            // More than one at a time, so that looking for them costs little per connection.
+            self.cull((self.limits.connections_max / 64).max(1));
+            // Where none was idle long enough, one may be a tick later.
+            let _ = tokio::time::timeout(timer::TICK, self.closed.notified()).await;
+        }
+    }
+
+    fn cull(&self, number: usize) {
+        let culled = self.timers.cull(number, self.patience.cull_idle_min);
+        self.counters.culled.add(culled as u64);
+    }
+
+    /// Closes idle connections while the process has more memory than it should.
+    async fn watch_memory(&self) {
+        if self.limits.memory_bytes_max == u64::MAX {
+            std::future::pending::<()>().await;
+        }
+        loop {
+            tokio::time::sleep(memory::INTERVAL).await;
+            self.cull(memory::excess(self.timers.idle(), memory::resident_bytes(), self.limits.memory_bytes_max));
         }
     }
 
     fn open_connection(self: &Rc<Self>, stream: tokio::net::TcpStream) {
-        // A socket on which an option cannot be set is one that its peer has reset already.
-        if let Ok(stream) = Tcp::new(stream) {
-            spawn_local(Conn::new(stream, self.clone()));
+        match Tcp::new(stream) {
+            Ok(stream) => {
+                spawn_local(Conn::new(stream, self.clone()));
+            }
+            // A socket on which an option cannot be set is one that its peer has reset already.
+            Err(_) => {
+                if let Some(load) = &self.load {
+                    load.fetch_sub(1, Ordering::AcqRel);
+                }
+            }
         }
     }
 
     /// Takes in what the kernel has accepted, stops listening, and waits for connections to end.
-    async fn drain(self: &Rc<Self>, listener: TcpListener) {
+    async fn drain(self: &Rc<Self>, source: Source) -> io::Result<()> {
         self.draining.set(true);
         // Connections in the queue were accepted as far as their clients can tell; closing the listener resets them.
-        while let Some(Ok((stream, _))) = poll_once(listener.accept()).await {
-            self.open_connection(stream);
-        }
-        drop(listener);
+        source.rest(|stream| self.open_connection(stream)).await?;
         self.timers.wake_all();
         let all_closed = async {
             while self.open.get() > 0 {
@@ -158,23 +200,6 @@ impl<S: Service> Worker<S> {
         };
         // What is still open then is cut when the runtime is dropped.
         let _ = tokio::time::timeout(self.limits.drain_deadline, all_closed).await;
+        Ok(())
     }
-}
-
-/// The result of a future that is ready at once.
-async fn poll_once<F: Future>(future: F) -> Option<F::Output> {
-    let mut future = std::pin::pin!(future);
-    std::future::poll_fn(|cx| match future.as_mut().poll(cx) {
-        std::task::Poll::Ready(output) => std::task::Poll::Ready(Some(output)),
-        std::task::Poll::Pending => std::task::Poll::Ready(None),
-    })
-    .await
-}
-
-/// Errors of accept(2) that belong to the connection that was waiting, not to the listener.
-fn is_of_one_connection(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionRefused
-    )
 }

@@ -32,6 +32,19 @@ impl From<Duration> for Ticks {
     }
 }
 
+impl Ticks {
+    /// This length, `step` of `steps` of the way to another.
+    #[must_use]
+    pub(crate) fn toward(self, other: Self, step: usize, steps: usize) -> Self {
+        if step >= steps {
+            return other;
+        }
+        let (from, to) = (i128::from(self.0), i128::from(other.0));
+        // Between two numbers of 32 bits lies another.
+        Self((from + (to - from) * step as i128 / steps as i128) as u32)
+    }
+}
+
 /// Which connection a deadline belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct TimerKey(u32);
@@ -51,6 +64,8 @@ pub(crate) struct Timers {
 #[derive(Debug, Default)]
 struct Table {
     deadlines: Vec<u32>,
+    /// When each connection last went idle; [`NEVER`] if it has been culled since, or was never idle.
+    idle_since: Vec<u32>,
     wakers: Vec<Option<Waker>>,
     free: Vec<u32>,
 }
@@ -97,6 +112,7 @@ impl Timers {
         let key = table.free.pop().unwrap_or_else(|| {
             table.deadlines.push(NEVER);
             table.wakers.push(None);
+            table.idle_since.push(NEVER);
             (table.deadlines.len() - 1) as u32
         });
         TimerKey(key)
@@ -106,6 +122,7 @@ impl Timers {
     pub(crate) fn remove(&self, key: TimerKey) {
         let mut table = self.table.borrow_mut();
         table.deadlines[key.0 as usize] = NEVER;
+        table.idle_since[key.0 as usize] = NEVER;
         table.wakers[key.0 as usize] = None;
         table.free.push(key.0);
     }
@@ -120,6 +137,25 @@ impl Timers {
     pub(crate) fn set(&self, key: TimerKey, after: Ticks) {
         let deadline = self.now.get().saturating_add(after.0).min(NEVER - 1);
         self.table.borrow_mut().deadlines[key.0 as usize] = deadline;
+    }
+
+    /// As [`set`](Self::set), for a connection that is idle from now on.
+    #[inline]
+    pub(crate) fn set_idle(&self, key: TimerKey, after: Ticks) {
+        self.set(key, after);
+        self.table.borrow_mut().idle_since[key.0 as usize] = self.now.get();
+    }
+
+    /// Lets the deadlines of up to `number` connections pass now: those that have been idle longest, and for `least` at
+    /// least. One that has work again by now ignores it. Says how many there were.
+    pub(crate) fn cull(&self, number: usize, least: Ticks) -> usize {
+        let latest = self.now.get().saturating_sub(least.0);
+        self.table.borrow_mut().cull(number, latest)
+    }
+
+    /// How many connections are idle, or were when they last had nothing to do.
+    pub(crate) fn idle(&self) -> usize {
+        self.table.borrow().idle_since.iter().filter(|since| **since != NEVER).count()
     }
 
     /// Whether the deadline has passed; says so once.
@@ -157,6 +193,28 @@ impl Table {
         self.free.len() == self.deadlines.len()
     }
 
+    fn cull(&mut self, number: usize, latest: u32) -> usize {
+        let mut idle: Vec<_> = (0..)
+            .zip(&self.idle_since)
+            .filter(|(_, since)| **since <= latest)
+            .map(|(key, since)| (*since, key))
+            .collect();
+        let number = number.min(idle.len());
+        if number == 0 {
+            return 0;
+        }
+        idle.select_nth_unstable(number - 1);
+        for (_, key) in &idle[..number] {
+            let key: usize = *key;
+            self.idle_since[key] = NEVER;
+            self.deadlines[key] = PASSED;
+            if let Some(waker) = &self.wakers[key] {
+                waker.wake_by_ref();
+            }
+        }
+        number
+    }
+
     fn pass(&mut self, now: u32) {
         for (deadline, waker) in self.deadlines.iter_mut().zip(&self.wakers) {
             if *deadline <= now && *deadline != PASSED {
@@ -166,5 +224,36 @@ impl Table {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_oldest_idle_connections_are_culled_first() {
+        let idle_since = vec![30, NEVER, 10, 20, 10, 40];
+        let cases: [(usize, u32, &[usize]); 5] =
+            [(0, 100, &[]), (1, 5, &[]), (2, 100, &[2, 4]), (9, 20, &[2, 3, 4]), (9, 100, &[0, 2, 3, 4, 5])];
+        for (number, latest, expected) in cases {
+            let mut table = Table {
+                deadlines: vec![NEVER; 6],
+                idle_since: idle_since.clone(),
+                wakers: vec![None; 6],
+                free: Vec::new(),
+            };
+            assert_eq!(table.cull(number, latest), expected.len(), "{number} up to {latest}");
+            let passed: Vec<_> = (0..6).filter(|key| table.deadlines[*key] == PASSED).collect();
+            assert_eq!(passed, expected, "{number} up to {latest}");
+        }
+    }
+
+    #[test]
+    fn lengths_of_time_are_rounded_up_to_the_next_tick_but_one() {
+        for (ms, ticks) in [(0, 1), (1, 2), (50, 2), (51, 3), (1_000, 21)] {
+            assert_eq!(Ticks::from(Duration::from_millis(ms)), Ticks(ticks), "{ms}");
+        }
+        assert_eq!(Ticks::from(Duration::MAX), Ticks(NEVER));
     }
 }

@@ -19,8 +19,8 @@ use std::{
 };
 
 use armature_core::{
-    Body, Handle, Json, Limits, Method, Path, Query, RequestBody, Response, Router, Server, SmallString, State,
-    StatusCode, Upgraded, any,
+    Balance, Body, Handle, Json, Limits, Method, Path, Query, RequestBody, Response, Router, Server, SmallString,
+    State, StatusCode, Upgraded, WorkerContext, any,
     body::{BodyError, BodySource, StreamError},
     extract::FromHead,
     get,
@@ -29,6 +29,10 @@ use armature_core::{
     service::RequestHead,
 };
 use bytes::Bytes;
+use nix::{
+    sched::{CpuSet, sched_getaffinity},
+    unistd::Pid,
+};
 
 use crate::client::until;
 
@@ -47,11 +51,32 @@ impl Running {
 
     /// A server of any application.
     pub(crate) fn start_with(limits: Limits, workers: usize, app: fn() -> Router) -> Self {
-        let server = Server::bind("127.0.0.1:0").unwrap().workers(workers).limits(limits).name("test");
+        Self::start_as(|server| server.workers(workers).limits(limits), move |_| app())
+    }
+
+    /// A server whose workers say who and where they are.
+    pub(crate) fn start_spread(limits: Limits, workers: usize, balance: Balance, pins: bool) -> Self {
+        Self::start_as(
+            |server| server.workers(workers).limits(limits).balance(balance).pin_workers(pins),
+            |worker: WorkerContext| {
+                let (index, handle) = (worker.index().to_string(), worker.handle().clone());
+                Router::new()
+                    .route("/worker", get(move || std::future::ready(index.clone())))
+                    .route("/cpus", get(async || cpus().to_string()))
+                    .route("/counters", get(move || std::future::ready(handle.prometheus())))
+            },
+        )
+    }
+
+    fn start_as(
+        set_up: impl FnOnce(Server) -> Server,
+        app: impl Fn(WorkerContext) -> Router + Send + Sync + 'static,
+    ) -> Self {
+        let server = set_up(Server::bind("127.0.0.1:0").unwrap().name("test"));
         let (address, handle) = (server.local_addr(), server.handle());
         let (ready, is_ready) = mpsc::channel();
         let server = server.on_ready(move || ready.send(()).unwrap());
-        let thread = thread::spawn(move || server.serve(move |_| app()));
+        let thread = thread::spawn(move || server.serve(app));
         is_ready.recv().unwrap();
         Self { address, handle, thread: Some(thread) }
     }
@@ -67,6 +92,12 @@ impl Drop for Running {
             }
         }
     }
+}
+
+/// How many CPUs the calling thread may run on.
+fn cpus() -> usize {
+    let allowed = sched_getaffinity(Pid::from_raw(0)).unwrap();
+    (0..CpuSet::count()).filter(|cpu| allowed.is_set(*cpu).unwrap()).count()
 }
 
 /// A body of prepared pieces.
@@ -115,6 +146,14 @@ async fn count(mut body: RequestBody) -> Result<String, BodyError> {
     Ok(bytes.to_string())
 }
 
+async fn largest_piece(mut body: RequestBody) -> Result<String, BodyError> {
+    let mut largest = 0;
+    while let Some(piece) = body.piece().await? {
+        largest = largest.max(piece.len());
+    }
+    Ok(largest.to_string())
+}
+
 async fn trailers(mut body: RequestBody) -> Result<String, BodyError> {
     while body.piece().await?.is_some() {}
     let names = body.trailers().into_iter().flat_map(HeaderMap::keys).map(HeaderName::as_str);
@@ -139,6 +178,7 @@ pub(crate) fn app() -> Router {
         .route("/header", get(async |headers: HeaderMap| headers.len().to_string()))
         .route("/echo", post(async |body: Bytes| body))
         .route("/count", post(count))
+        .route("/largest-piece", post(largest_piece))
         .route("/trailers", post(trailers))
         .route("/ignore", post(async || "ignored"))
         .route("/json", post(async |Json(number): Json<i64>| Json(number + 1)))

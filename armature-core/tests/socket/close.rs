@@ -86,7 +86,12 @@ fn a_panic_ends_its_connection_and_nothing_else() {
 
 #[test]
 fn connections_over_the_limit_wait_for_their_turn() {
-    let server = Running::start(Limits { connections_max: 1, backlog_connections: 8, ..Limits::default() });
+    let server = Running::start(Limits {
+        connections_max: 1,
+        backlog_connections: 8,
+        cull_idle_min: PATIENCE * 3,
+        ..Limits::default()
+    });
     let mut first = Client::connect(server.address);
     first.send(&get("/users/1"));
     first.read_answer().unwrap();
@@ -101,7 +106,12 @@ fn connections_over_the_limit_wait_for_their_turn() {
 
 #[test]
 fn the_backlog_is_as_long_as_it_is_told_to_be() {
-    let server = Running::start(Limits { connections_max: 1, backlog_connections: 2, ..Limits::default() });
+    let server = Running::start(Limits {
+        connections_max: 1,
+        backlog_connections: 2,
+        cull_idle_min: PATIENCE * 3,
+        ..Limits::default()
+    });
     let mut first = Client::connect(server.address);
     first.send(&get("/"));
     first.read_answer().unwrap();

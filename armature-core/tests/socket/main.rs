@@ -14,6 +14,8 @@ mod drain;
 mod expect;
 mod fairness;
 mod independent;
+mod pressure;
 mod process;
 mod upgrade;
 mod wire;
+mod workers;

@@ -84,7 +84,7 @@ fn run_case(case: &Case, server: &Running, beacon: &mut Client) -> Result<(), St
 fn cuts(bytes: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
     let everywhere = bytes.len() <= CUT_EVERYWHERE_BYTES;
     (1..bytes.len())
-        .filter(move |at| everywhere || *at < 100 || bytes.len() - at < 100 || at % 509 == 0)
+        .filter(move |at| everywhere || *at < 100 || bytes.len() - at < 100 || at % (509 + bytes.len() / 50) == 0)
         .map(|at| bytes.split_at(at))
 }
 

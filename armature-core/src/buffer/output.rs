@@ -1,75 +1,7 @@
-//! Buffers, and the one pool per thread that they come from and go back to.
-//!
-//! An idle connection holds no buffer: it takes one when it has something to read or write and gives it back when that
-//! is done. Leaves filling and emptying to `conn` and `io`. Read next: `h1/mod.rs`.
+//! What waits to be written on one connection.
 
-use std::cell::RefCell;
-
-use bytes::BytesMut;
-
+use super::{give, take};
 use crate::body::Body;
-
-/// Bytes of a fresh read buffer: some hundred small requests, or a head of usual size with a small body.
-pub(crate) const READ_BYTES: usize = 8_192;
-
-/// Buffers of each kind that a thread's pool keeps. Connections that are active at the same time hold theirs; the pool
-/// needs only as many as one turn of the event loop leaves idle. At 64 KiB each, 64 of both kinds are 8 MiB at most.
-const KEPT_MAX: usize = 64;
-
-/// A write buffer that has grown over this is not kept, so that one large answer does not stay in memory.
-const KEPT_BYTES_MAX: usize = 65_536;
-
-/// Below this a buffer is not worth keeping.
-const KEPT_BYTES_MIN: usize = 64;
-
-struct Pool {
-    read: Vec<BytesMut>,
-    write: Vec<Vec<u8>>,
-}
-
-thread_local! {
-    static POOL: RefCell<Pool> = const { RefCell::new(Pool { read: Vec::new(), write: Vec::new() }) };
-}
-
-/// An empty read buffer with room for at least half of [`READ_BYTES`].
-pub(crate) fn take_read() -> BytesMut {
-    POOL.with_borrow_mut(|pool| pool.read.pop()).unwrap_or_else(|| BytesMut::with_capacity(READ_BYTES))
-}
-
-/// Gives a read buffer back; what it holds is forgotten.
-pub(crate) fn give_read(mut buffer: BytesMut) {
-    buffer.clear();
-    // Part of the memory may have been handed on as a body. Without it, the rest must still be worth a read.
-    if buffer.capacity() < READ_BYTES / 2 && !buffer.try_reclaim(READ_BYTES / 2) {
-        return;
-    }
-    if buffer.capacity() > KEPT_BYTES_MAX {
-        return;
-    }
-    POOL.with_borrow_mut(|pool| {
-        if pool.read.len() < KEPT_MAX {
-            pool.read.push(buffer);
-        }
-    });
-}
-
-/// An empty write buffer.
-#[must_use]
-pub fn take() -> Vec<u8> {
-    POOL.with_borrow_mut(|pool| pool.write.pop()).unwrap_or_default()
-}
-
-/// Gives a write buffer back; what it holds is forgotten.
-pub fn give(mut buffer: Vec<u8>) {
-    if (KEPT_BYTES_MIN..=KEPT_BYTES_MAX).contains(&buffer.capacity()) {
-        buffer.clear();
-        POOL.with_borrow_mut(|pool| {
-            if pool.write.len() < KEPT_MAX {
-                pool.write.push(buffer);
-            }
-        });
-    }
-}
 
 /// What waits to be written on one connection: encoded bytes, then at most one body that is too large to copy.
 #[derive(Debug, Default)]

@@ -1,9 +1,12 @@
 //! The server: an address, limits, and a factory of services become running workers.
 //!
-//! Leaves everything that happens in a worker to `worker/mod.rs`.
+//! Leaves everything that happens in a worker to `../worker/mod.rs`. Read next: `handle.rs`, `into_service.rs`.
+
+mod handle;
+mod into_service;
 
 use std::{
-    error, fmt,
+    fmt,
     net::{SocketAddr, TcpListener, ToSocketAddrs},
     rc::Rc,
     sync::{
@@ -13,16 +16,18 @@ use std::{
     thread,
 };
 
+pub use handle::Handle;
+use handle::Shared;
+pub use into_service::IntoService;
+
 use crate::{
     error::{Error, ErrorKind},
     io::{listen, listen_again},
     limits::Limits,
-    service::{Router, Routes, Service},
     worker::{
         Worker,
-        counters::{Counters, WorkerCounters},
-        runtime,
-        stop::Stop,
+        arrival::{Arrivals, Seat, hand_out, seat},
+        cpu, runtime,
     },
 };
 
@@ -41,11 +46,34 @@ pub struct Server {
     workers: usize,
     limits: Limits,
     name: String,
+    balance: Balance,
+    pins: bool,
     ready: Mutex<Option<Ready>>,
     shared: Arc<Shared>,
 }
 
 type Ready = Box<dyn FnOnce() + Send>;
+
+/// How connections are spread over workers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Balance {
+    /// Each worker has a listener of its own, and the kernel chooses by a hash of the addresses (SO_REUSEPORT, socket(7)):
+    /// even over many connections, with nothing between them and their worker. The default.
+    #[default]
+    Kernel,
+    /// One more thread accepts, and hands each connection to the worker that has fewest: even over few that last long.
+    LeastConnections,
+}
+
+/// A listener, and the workers to hand its connections to.
+type Acceptor = (TcpListener, Vec<Seat>);
+
+/// What a worker thread begins with.
+struct Start {
+    context: WorkerContext,
+    arrivals: Arrivals,
+    load: Option<Arc<AtomicUsize>>,
+}
 
 impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -54,34 +82,6 @@ impl fmt::Debug for Server {
             .field("workers", &self.workers)
             .field("limits", &self.limits)
             .finish_non_exhaustive()
-    }
-}
-
-/// What a server's handles can see.
-#[derive(Debug)]
-struct Shared {
-    stop: Arc<Stop>,
-    counters: Mutex<Vec<Arc<WorkerCounters>>>,
-}
-
-/// Stops a server and reads its counters, from any thread.
-#[derive(Debug, Clone)]
-pub struct Handle(Arc<Shared>);
-
-impl Handle {
-    /// Stops accepting, lets requests in flight finish, closes connections, and lets [`Server::serve`] return.
-    pub fn drain(&self) {
-        self.0.stop.ask();
-    }
-
-    /// What the server has done so far.
-    #[must_use]
-    pub fn counters(&self) -> Counters {
-        let workers = self.0.counters.lock().unwrap_or_else(PoisonError::into_inner);
-        workers.iter().fold(Counters::default(), |mut sum, worker| {
-            sum.add(worker);
-            sum
-        })
     }
 }
 
@@ -103,53 +103,6 @@ impl WorkerContext {
     #[must_use]
     pub fn handle(&self) -> &Handle {
         &self.handle
-    }
-}
-
-/// What becomes a service when a worker starts.
-pub trait IntoService {
-    /// The service.
-    type Service: Service;
-
-    /// Builds it.
-    ///
-    /// # Errors
-    /// When it cannot be built, which keeps the server from starting.
-    fn into_service(self) -> Result<Self::Service, Error>;
-}
-
-impl IntoService for Router {
-    type Service = Routes;
-
-    fn into_service(self) -> Result<Routes, Error> {
-        self.build()
-    }
-}
-
-impl<A: IntoService, E: Into<Box<dyn error::Error + Send + Sync>>> IntoService for Result<A, E> {
-    type Service = A::Service;
-
-    fn into_service(self) -> Result<A::Service, Error> {
-        match self {
-            Ok(app) => app.into_service(),
-            Err(source) => Err(Error::caused(ErrorKind::Worker, "the application could not be built", source.into())),
-        }
-    }
-}
-
-impl IntoService for Routes {
-    type Service = Self;
-
-    fn into_service(self) -> Result<Self, Error> {
-        Ok(self)
-    }
-}
-
-impl<S: Service> IntoService for Rc<S> {
-    type Service = Self;
-
-    fn into_service(self) -> Result<Self, Error> {
-        Ok(self)
     }
 }
 
@@ -179,8 +132,10 @@ impl Server {
             workers: thread::available_parallelism().map_or(1, usize::from),
             limits,
             name: String::new(),
+            balance: Balance::default(),
+            pins: false,
             ready: Mutex::default(),
-            shared: Arc::new(Shared { stop: Arc::default(), counters: Mutex::default() }),
+            shared: Arc::default(),
         })
     }
 
@@ -208,6 +163,22 @@ impl Server {
     #[must_use]
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = name.into();
+        self
+    }
+
+    /// Sets how connections are spread over workers.
+    #[must_use]
+    pub fn balance(mut self, balance: Balance) -> Self {
+        self.balance = balance;
+        self
+    }
+
+    /// Binds each worker's thread to one of the CPUs that the process may use, in turn (sched_setaffinity(2)).
+    ///
+    /// Off by default: on a machine that others use too, a bound worker waits for its CPU while others are idle.
+    #[must_use]
+    pub fn pin_workers(mut self, pins: bool) -> Self {
+        self.pins = pins;
         self
     }
 
@@ -278,77 +249,116 @@ impl Server {
         if !self.name.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
             return Err(Error::new(ErrorKind::Limits, "the server's name must be printable ASCII"));
         }
-        let listeners = self.listeners()?;
-        let handle = self.handle();
-        let waiting = AtomicUsize::new(listeners.len());
+        let (starts, acceptor) = self.starts()?;
+        let waiting = AtomicUsize::new(starts.len());
         let (server, factory, waiting) = (&self, &factory, &waiting);
         thread::scope(|scope| {
             let mut threads = Vec::new();
-            for (index, listener) in listeners.into_iter().enumerate() {
-                let context = WorkerContext { index, handle: handle.clone() };
-                let spawned = thread::Builder::new()
-                    .name(format!("worker-{index}"))
-                    .spawn_scoped(scope, move || server.run_worker(listener, context, factory, waiting));
-                match spawned {
-                    Ok(thread) => threads.push(thread),
-                    Err(source) => {
-                        handle.drain();
-                        return Err(Error::io(ErrorKind::Worker, "cannot start a worker's thread", source));
-                    }
-                }
+            for start in starts {
+                let name = format!("worker-{}", start.context.index);
+                threads.push(
+                    thread::Builder::new()
+                        .name(name)
+                        .spawn_scoped(scope, move || server.run_worker(start, factory, waiting)),
+                );
+            }
+            if let Some((listener, seats)) = acceptor {
+                threads.push(
+                    thread::Builder::new()
+                        .name("acceptor".into())
+                        .spawn_scoped(scope, move || server.run_acceptor(listener, seats)),
+                );
+            }
+            if threads.iter().any(Result::is_err) {
+                // Before any is waited for: the others would go on for ever.
+                server.shared.stop.ask();
             }
             let mut result = Ok(());
             for thread in threads {
-                let ended = thread.join().unwrap_or_else(|_| Err(Error::new(ErrorKind::Worker, "a worker panicked")));
+                let ended = match thread {
+                    Ok(thread) => {
+                        thread.join().unwrap_or_else(|_| Err(Error::new(ErrorKind::Worker, "a worker panicked")))
+                    }
+                    Err(source) => Err(Error::io(ErrorKind::Worker, "cannot start a thread", source)),
+                };
                 result = result.and(ended);
             }
             result
         })
     }
 
-    /// One listener for each worker, the first of them bound already.
+    /// What each worker begins with, and what the acceptor does where there is one.
+    fn starts(&self) -> Result<(Vec<Start>, Option<Acceptor>), Error> {
+        let handle = self.handle();
+        let context = |index| WorkerContext { index, handle: handle.clone() };
+        let mut listeners = self.listeners()?;
+        if self.balance == Balance::Kernel {
+            let starts = listeners.into_iter().enumerate().map(|(index, listener)| Start {
+                context: context(index),
+                arrivals: Arrivals::Listener(listener),
+                load: None,
+            });
+            return Ok((starts.collect(), None));
+        }
+        let (mut starts, mut seats) = (Vec::new(), Vec::new());
+        for index in 0..self.workers {
+            let (seat, arrivals, load) = seat();
+            seats.push(seat);
+            starts.push(Start { context: context(index), arrivals, load: Some(load) });
+        }
+        Ok((starts, listeners.pop().map(|listener| (listener, seats))))
+    }
+
+    /// One listener for each worker, or for the acceptor; the first is bound already.
     fn listeners(&self) -> Result<Vec<TcpListener>, Error> {
         let problem = |source| Error::io(ErrorKind::Bind, format!("cannot listen on {}", self.address), source);
         let first = self.listener.try_clone().map_err(problem)?;
         listen_again(&first, self.limits.backlog_connections).map_err(problem)?;
         let mut listeners = vec![first];
-        for _ in 1..self.workers {
+        let others = if self.balance == Balance::Kernel { self.workers - 1 } else { 0 };
+        for _ in 0..others {
             listeners.push(listen(self.address, self.limits.backlog_connections).map_err(problem)?);
         }
         Ok(listeners)
     }
 
-    fn run_worker<F, A>(
-        &self,
-        listener: TcpListener,
-        context: WorkerContext,
-        factory: &F,
-        waiting: &AtomicUsize,
-    ) -> Result<(), Error>
+    fn run_worker<F, A>(&self, start: Start, factory: &F, waiting: &AtomicUsize) -> Result<(), Error>
     where
         F: AsyncFn(WorkerContext) -> A,
         A: IntoService,
     {
+        let Start { context, arrivals, load } = start;
         let problem = |source| Error::io(ErrorKind::Worker, "cannot run a worker", source);
         let run = || {
+            if self.pins {
+                cpu::pin(context.index).map_err(problem)?;
+            }
             let runtime = runtime().map_err(problem)?;
-            let counters = Arc::new(WorkerCounters::default());
-            self.shared.counters.lock().unwrap_or_else(PoisonError::into_inner).push(counters.clone());
+            let counters = self.shared.counters(context.index);
             runtime.block_on(async {
                 let service = factory(context).await.into_service()?;
                 if waiting.fetch_sub(1, Ordering::AcqRel) == 1 {
                     self.call_ready();
                 }
-                let worker = Rc::new(Worker::new(service, self.limits.clone(), &self.name, counters));
-                worker.run(listener, self.shared.stop.clone()).await.map_err(problem)
+                let worker = Worker::new(service, self.limits.clone(), &self.name, counters).report_to(load);
+                Rc::new(worker).run(arrivals, self.shared.stop.clone()).await.map_err(problem)
             })
         };
         let result = run();
         if result.is_err() {
             // One worker less would be a server of another size than was asked for.
-            self.handle().drain();
+            self.shared.stop.ask();
         }
         result
+    }
+
+    fn run_acceptor(&self, listener: TcpListener, seats: Vec<Seat>) -> Result<(), Error> {
+        let problem = |source| Error::io(ErrorKind::Worker, "cannot run the acceptor", source);
+        let accepted =
+            runtime().and_then(|runtime| runtime.block_on(hand_out(listener, seats, self.shared.stop.clone())));
+        // Whether it was stopped or not: without it nothing arrives.
+        self.shared.stop.ask();
+        accepted.map_err(problem)
     }
 
     fn call_ready(&self) {

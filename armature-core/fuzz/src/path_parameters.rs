@@ -1,0 +1,132 @@
+//! Path parameters: what handlers get, against splitting and percent-decoding by hand.
+//!
+//! Input: parameters as they stand in a path; bytes that no path may hold are left out.
+
+use std::{collections::HashMap, fmt::Debug, str::FromStr};
+
+use armature_core::{
+    Method, Path, SmallString,
+    extract::FromHead,
+    h1::head::{self, HeadIndex},
+    route::{Lookup, RouteTable},
+    service::RequestHead,
+};
+use serde::{Deserialize, de::DeserializeOwned};
+
+use crate::request_head::{BOUNDS, limits};
+
+/// Parameters by name.
+#[derive(Debug, PartialEq, Eq, Deserialize)]
+struct Named {
+    b: String,
+    a: Option<String>,
+}
+
+/// Routes, and whether they take one, two, or all segments.
+const ROUTES: [(&str, Segments); 4] = [
+    ("/one/{a}", Segments::One),
+    ("/two/{a}/{b}", Segments::Two),
+    ("/rest/{*a}", Segments::All),
+    ("/fix/x{a}.y", Segments::Fixed),
+];
+
+#[derive(Debug, Clone, Copy)]
+enum Segments {
+    One,
+    Two,
+    All,
+    /// One, between `x` and `.y`.
+    Fixed,
+}
+
+/// Extracts the parameters in several shapes and compares.
+pub fn run(bytes: &[u8]) {
+    let is_allowed = |byte: &u8| byte.is_ascii_graphic() && !b"?#".contains(byte);
+    let bytes = bytes.iter().copied().filter(is_allowed).take(BOUNDS.target_bytes - 10).collect();
+    let sent = String::from_utf8(bytes).unwrap();
+    let mut table = RouteTable::default();
+    for (pattern, segments) in ROUTES {
+        table.insert(Method::Get, pattern, segments).unwrap();
+    }
+    for prefix in ["/one/", "/two/", "/rest/", "/fix/"] {
+        let path = format!("{prefix}{sent}");
+        let text = format!("GET {path} HTTP/1.0\r\n\r\n");
+        let mut index = HeadIndex::default();
+        assert_eq!(head::parse(text.as_bytes(), &limits(), &mut index), Ok(true));
+        let head = RequestHead::new(text.as_bytes(), &index);
+        let expected = parameters(prefix, &sent);
+        match table.find(Method::Get, head.path()) {
+            Lookup::Found { params, .. } => check(&head.with_params(&params), &expected.expect("no match")),
+            _ => assert_eq!(expected, None, "{path}"),
+        }
+    }
+}
+
+/// The parameters that a path of this route has.
+fn parameters<'a>(prefix: &str, sent: &'a str) -> Option<Vec<&'a str>> {
+    let is_segment = |text: &&str| !text.is_empty() && !text.contains('/');
+    match prefix {
+        "/one/" => Some(sent).filter(is_segment).map(|only| vec![only]),
+        "/two/" => sent.split_once('/').filter(|(a, b)| is_segment(a) && is_segment(b)).map(|(a, b)| vec![a, b]),
+        "/rest/" => Some(sent).filter(|rest| !rest.is_empty()).map(|rest| vec![rest]),
+        _ => sent.strip_prefix('x')?.strip_suffix(".y").filter(is_segment).map(|only| vec![only]),
+    }
+}
+
+fn check(head: &RequestHead<'_>, sent: &[&str]) {
+    let values: Vec<_> = head.params().map(|(_, value)| value).collect();
+    assert_eq!((values, head.params().len()), (sent.to_vec(), sent.len()));
+    let decoded: Option<Vec<String>> = sent.iter().map(|value| decode(value)).collect();
+    let names = ["a", "b"].map(str::to_owned);
+    let by_name = decoded.clone().map(|values| names.into_iter().zip(values).collect());
+    assert_eq!(extract::<HashMap<String, String>>(head), by_name);
+    assert_eq!(extract::<Vec<String>>(head), decoded);
+    let of_two = decoded.clone().and_then(|values| <[String; 2]>::try_from(values).ok());
+    assert_eq!(extract::<(String, String)>(head), of_two.clone().map(Into::into));
+    assert_eq!(extract::<Named>(head), of_two.map(|[a, b]| Named { b, a: Some(a) }));
+    let only = decoded.and_then(|values| <[String; 1]>::try_from(values).ok()).map(|[only]| only);
+    assert_eq!(extract::<String>(head), only);
+    assert_eq!(extract::<Option<String>>(head), only.clone().map(Some));
+    assert_eq!(extract::<SmallString>(head).as_deref(), only.as_deref());
+    parsed::<u8>(head, only.as_deref());
+    parsed::<i64>(head, only.as_deref());
+    parsed::<u128>(head, only.as_deref());
+    parsed::<bool>(head, only.as_deref());
+    parsed::<char>(head, only.as_deref());
+    let number = extract::<f64>(head).map(f64::to_bits);
+    assert_eq!(number, only.and_then(|only| only.parse::<f64>().ok()).map(f64::to_bits));
+}
+
+fn parsed<T: DeserializeOwned + FromStr + PartialEq + Debug>(head: &RequestHead<'_>, only: Option<&str>) {
+    assert_eq!(extract::<T>(head), only.and_then(|only| only.parse().ok()));
+}
+
+fn extract<T: DeserializeOwned>(head: &RequestHead<'_>) -> Option<T> {
+    match <Path<T> as FromHead<()>>::from_head(head, &()) {
+        Ok(Path(value)) => Some(value),
+        Err(rejection) => {
+            assert_eq!(rejection.status().as_u16(), 400);
+            None
+        }
+    }
+}
+
+/// Percent-decodes (RFC 3986 §2.1); a `%` without two digits behind it stays. `None` for what is not UTF-8.
+fn decode(sent: &str) -> Option<String> {
+    let mut bytes = Vec::new();
+    let mut left = sent.as_bytes();
+    while let [first, rest @ ..] = left {
+        let digits = rest.get(..2).filter(|digits| digits.iter().all(u8::is_ascii_hexdigit));
+        match digits.filter(|_| *first == b'%') {
+            Some(digits) => {
+                bytes.push(u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?);
+                left = &rest[2..];
+            }
+            None => {
+                bytes.push(*first);
+                left = rest;
+            }
+        }
+    }
+    String::from_utf8(bytes).ok()
+}

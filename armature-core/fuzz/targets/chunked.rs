@@ -1,0 +1,5 @@
+//! `../src/chunked.rs` under libFuzzer.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| armature_fuzz::chunked::run(bytes));

@@ -1,0 +1,5 @@
+//! `../src/path_parameters.rs` under libFuzzer.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| armature_fuzz::path_parameters::run(bytes));

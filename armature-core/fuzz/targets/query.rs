@@ -1,0 +1,5 @@
+//! `../src/query.rs` under libFuzzer.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| armature_fuzz::query::run(bytes));

@@ -1,0 +1,5 @@
+//! `../src/response_head.rs` under libFuzzer.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| armature_fuzz::response_head::run(bytes));

@@ -1,0 +1,5 @@
+//! `../src/route.rs` under libFuzzer.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| armature_fuzz::route::run(bytes));
