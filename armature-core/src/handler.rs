@@ -49,6 +49,19 @@ pub trait Handler<M, S>: Clone + 'static {
     }
 }
 
+/// An endpoint whose requests may have bodies of another size than the server's limit says.
+pub(crate) struct WithBodyLimit {
+    pub(crate) endpoint: Rc<dyn Endpoint>,
+    pub(crate) body_bytes_max: u64,
+}
+
+impl Endpoint for WithBodyLimit {
+    fn call(&self, mut request: Request<'_>, slot: &mut Slot, cx: &mut Context<'_>) -> Poll<Response> {
+        request.body.set_limit(self.body_bytes_max);
+        self.endpoint.call(request, slot, cx)
+    }
+}
+
 struct UnboundHandler<H, M> {
     handler: H,
     marker: PhantomData<M>,

@@ -29,16 +29,12 @@ struct Outcome {
 
 /// Decodes the body and compares.
 pub fn run(bytes: &[u8]) {
-    let limits = Limits {
-        chunk_extension_bytes_max: EXTENSION_BYTES,
-        trailer_bytes_max: TRAILER_BYTES,
-        ..Limits::default()
-    };
+    let limits =
+        Limits { chunk_extension_bytes_max: EXTENSION_BYTES, trailer_bytes_max: TRAILER_BYTES, ..Limits::default() };
     let whole = decode(std::iter::once(bytes), Framing::Chunked, &limits);
-    for outcome in [
-        decode(bytes.chunks(1), Framing::Chunked, &limits),
-        decode(cut::pieces(bytes), Framing::Chunked, &limits),
-    ] {
+    for outcome in
+        [decode(bytes.chunks(1), Framing::Chunked, &limits), decode(cut::pieces(bytes), Framing::Chunked, &limits)]
+    {
         match (&whole, &outcome) {
             (Ok(whole), Ok(outcome)) => assert_eq!(whole, outcome),
             // Which of several rules is found broken first may depend on what is there.
@@ -62,11 +58,7 @@ pub fn run(bytes: &[u8]) {
     }
 }
 
-fn decode<'a>(
-    pieces: impl Iterator<Item = &'a [u8]>,
-    framing: Framing,
-    limits: &Limits,
-) -> Result<Outcome, Refusal> {
+fn decode<'a>(pieces: impl Iterator<Item = &'a [u8]>, framing: Framing, limits: &Limits) -> Result<Outcome, Refusal> {
     let mut decoder = BodyDecoder::new(framing);
     let (mut body, mut held) = (Vec::new(), Vec::new());
     for piece in pieces {
@@ -145,7 +137,8 @@ fn trailers(bytes: &[u8], body: Vec<u8>) -> Plain {
     }
     let end = find(bytes, b"\r\n\r\n").map(|end| end + 4);
     let section = &bytes[..end.unwrap_or(bytes.len())];
-    let has_bare_lf = section.iter().enumerate().any(|(at, byte)| *byte == b'\n' && (at == 0 || section[at - 1] != b'\r'));
+    let has_bare_lf =
+        section.iter().enumerate().any(|(at, byte)| *byte == b'\n' && (at == 0 || section[at - 1] != b'\r'));
     if has_bare_lf || section.len() > TRAILER_BYTES {
         return Plain::Wrong;
     }

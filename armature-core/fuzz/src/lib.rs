@@ -19,8 +19,11 @@ pub mod response_head;
 pub mod route;
 pub mod target;
 
-/// All targets, each with the name of its program, of its module and of its folder in the corpus.
-pub const TARGETS: &[(&str, fn(&[u8]))] = &[
+/// The name of a target, which its program, its module and its folder in the corpus share, and the target.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// All targets.
+pub const TARGETS: &[Target] = &[
     ("request_head", request_head::run),
     ("target", target::run),
     ("headers", headers::run),

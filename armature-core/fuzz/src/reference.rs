@@ -119,7 +119,8 @@ pub(crate) fn split_target<'a>(method: &[u8], target: &'a [u8]) -> Option<Target
         return Some(Target { path: before, query, authority: None });
     }
     let lower = before.to_ascii_lowercase();
-    let scheme = [7, 8].into_iter().find(|len| [&b"http://"[..], b"https://"].contains(&&lower[..*len.min(&lower.len())]))?;
+    let scheme =
+        [7, 8].into_iter().find(|len| [&b"http://"[..], b"https://"].contains(&&lower[..*len.min(&lower.len())]))?;
     let rest = &before[scheme..];
     let slash = rest.iter().position(|byte| *byte == b'/').unwrap_or(rest.len());
     let (authority, path) = rest.split_at(slash);

@@ -32,7 +32,8 @@ pub fn run(bytes: &[u8]) {
     let limits = limits();
     // Used before, as indices are in a server.
     let mut index = HeadIndex::default();
-    let before = b"OPTIONS http://before/x?y HTTP/1.0\r\nHost: h\r\nConnection: upgrade, close\r\nContent-Length: 7\r\n\r\n";
+    let before =
+        b"OPTIONS http://before/x?y HTTP/1.0\r\nHost: h\r\nConnection: upgrade, close\r\nContent-Length: 7\r\n\r\n";
     assert_eq!(head::parse(before, &limits, &mut index), Ok(true));
     let parsed = head::parse(bytes, &limits, &mut index);
     let expected = reference::head(bytes, BOUNDS);

@@ -58,6 +58,10 @@ mod tests {
             let reached = section.len() / piece * piece >= 14;
             assert_eq!(found, reached.then_some(14), "pieces of {piece}");
         }
+        // Lines that have been looked at are not looked at again, whatever is in them now.
+        let mut scan = LineScan::default();
+        assert_eq!(scan.find_end(b"a: b\r\nc: d\r\ne"), Ok(None));
+        assert_eq!(scan.find_end(b"\n\n\n\n\n\n\n\n\n\n\r\ne\r\n\r\n"), Ok(Some(17)));
         assert_eq!(LineScan::default().find_end(b"a: b\n"), Err(Refusal::LineEnd));
         assert_eq!(LineScan::default().find_end(b"\n"), Err(Refusal::LineEnd));
     }

@@ -10,7 +10,7 @@ use std::{
 
 use crate::{
     error::Error,
-    handler::{Endpoint, Handler, Unbound},
+    handler::{Endpoint, Handler, Unbound, WithBodyLimit},
     http::{HeaderValue, Method, StatusCode, header},
     respond::Response,
     route::{Lookup, MethodSet, RouteTable},
@@ -26,6 +26,7 @@ pub struct Router<S = ()> {
 enum RouteEndpoint<S> {
     NeedsState(Box<dyn Unbound<S>>),
     Ready(Rc<dyn Endpoint>),
+    Limited { endpoint: Box<RouteEndpoint<S>>, body_bytes_max: u64 },
 }
 
 impl<S: 'static> RouteEndpoint<S> {
@@ -33,6 +34,9 @@ impl<S: 'static> RouteEndpoint<S> {
         match self {
             Self::NeedsState(unbound) => unbound.bind(state),
             Self::Ready(endpoint) => endpoint,
+            Self::Limited { endpoint, body_bytes_max } => {
+                Rc::new(WithBodyLimit { endpoint: endpoint.bind(state), body_bytes_max })
+            }
         }
     }
 }
@@ -158,6 +162,18 @@ impl<S: Clone + 'static> MethodRouter<S> {
     pub fn on<M: 'static>(mut self, method: Method, handler: impl Handler<M, S>) -> Self {
         self.endpoints.push((method, RouteEndpoint::NeedsState(handler.into_unbound())));
         self
+    }
+}
+
+impl<S> MethodRouter<S> {
+    /// Allows the handlers so far bodies of so many bytes, in place of the server's
+    /// [`body_bytes_max`](crate::Limits::body_bytes_max).
+    #[must_use]
+    pub fn body_bytes_max(self, bytes: u64) -> Self {
+        let limited = |(method, endpoint)| {
+            (method, RouteEndpoint::Limited { endpoint: Box::new(endpoint), body_bytes_max: bytes })
+        };
+        Self { endpoints: self.endpoints.into_iter().map(limited).collect() }
     }
 }
 

@@ -178,6 +178,8 @@ pub(crate) fn app() -> Router {
         .route("/header", get(async |headers: HeaderMap| headers.len().to_string()))
         .route("/echo", post(async |body: Bytes| body))
         .route("/count", post(count))
+        .route("/count-more", post(count).body_bytes_max(3_000))
+        .route("/count-less", post(count).body_bytes_max(10))
         .route("/largest-piece", post(largest_piece))
         .route("/trailers", post(trailers))
         .route("/ignore", post(async || "ignored"))
@@ -323,5 +325,6 @@ pub(crate) fn slow() -> Router {
                 "slow"
             }),
         )
+        .route("/at-once", get(async || "at once"))
         .route("/never", get(std::future::pending::<()>))
 }

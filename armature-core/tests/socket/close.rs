@@ -122,3 +122,34 @@ fn the_backlog_is_as_long_as_it_is_told_to_be() {
     let connected = attempts.iter().filter(|attempt| attempt.is_ok()).count();
     assert!((2..=4).contains(&connected), "{connected} connected in {:?}", started.elapsed());
 }
+
+#[test]
+fn the_last_answer_is_written_whole_before_the_end() {
+    let server = Running::start(Limits::default());
+    let mut client = Client::connect(server.address);
+    client.send(&get("/large").repeat(40));
+    client.send(b"GET /large HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+    // Meanwhile the sockets between are full, and the server has decided to close.
+    until("all are answered", || server.handle.counters().requests > 0);
+    for number in 0..=40 {
+        let answer = client.read_answer().unwrap();
+        assert_eq!((answer.status, answer.body.len()), (200, 100_000), "{number}");
+    }
+    assert_eq!(client.read_to_end(), Ok(Vec::new()));
+}
+
+#[test]
+fn an_answer_does_not_wait_for_what_comes_behind_its_request() {
+    let server = Running::start(Limits::default());
+    // Half a head, a head whose body is missing, and a request whose handler waits.
+    let behind = ["GET / HTTP/1.1\r\nHo", "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhe"];
+    for behind in behind {
+        let mut client = Client::connect(server.address);
+        client.send(&[&get("/users/1"), behind.as_bytes()].concat());
+        assert_eq!(client.read_answer().unwrap().body, b"1", "{behind}");
+    }
+    let server = Running::start_with(Limits::default(), 1, app::slow);
+    let mut client = Client::connect(server.address);
+    client.send(&[get("/at-once"), get("/never")].concat());
+    assert_eq!(client.read_answer().unwrap().body, b"at once");
+}

@@ -83,8 +83,9 @@ fn sigterm_drains_and_ends_with_0() {
 fn a_second_signal_does_not_wait() {
     let mut process = Process::start(100);
     let mut client = Client::connect(process.address);
-    // Half a request keeps the drain waiting.
-    client.send(b"GET / HTTP/1.1\r\n");
+    // Half a request keeps the drain waiting. It comes in one piece with a whole one, whose answer shows that it is there.
+    client.send(&[get("/"), b"GET / HTTP/1.1\r\n".to_vec()].concat());
+    client.read_answer().unwrap();
     process.signal(Signal::SIGTERM);
     until("the process has ended", || {
         process.signal(Signal::SIGTERM);
