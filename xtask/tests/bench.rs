@@ -168,7 +168,7 @@ fn servers_that_answer_wrong_get_no_number() {
 
 #[test]
 fn a_server_whose_answers_change_under_load_loses_its_number() {
-    let ran = Bench::new(&format!("{}{HYPER}", faulty("wrong-after=3000"))).arguments(&["--case", "json"]).run();
+    let ran = Bench::new(&format!("{}{HYPER}", faulty("wrong-after=100"))).arguments(&["--case", "json"]).run();
     ran.expect(3, &["wrong answers under load"]);
     assert!(ran.record().failures.iter().all(|failure| failure.disqualifies));
     assert_eq!(ran.samples("hyper", "json"), 2);
@@ -181,7 +181,7 @@ fn servers_that_end_hang_or_die_are_named_and_the_others_kept() {
     for (fault, pieces) in [
         ("exit", &["exit code 7 before it listened", "no license for this server"][..]),
         ("hang", &["does not listen on its port after 5 s", "cargo xtask doctor"]),
-        ("die-after=2500", &["was killed by SIGABRT while it was measured", "out of luck"]),
+        ("die-after=100", &["was killed by SIGABRT while it was measured", "out of luck"]),
     ] {
         let ran = Bench::new(&format!("{}{HYPER}", faulty(fault))).arguments(&["--case", "json"]).run();
         ran.expect(3, pieces);
