@@ -15,6 +15,8 @@ use harness::{
     layout,
 };
 
+use crate::output;
+
 /// Long enough for a hundred clock ticks a CPU, so that shares are read to a per cent.
 const WINDOW: Duration = Duration::from_secs(1);
 
@@ -35,10 +37,10 @@ impl Doctor {
         let fit = fit_to_time(&findings);
         if self.json {
             let whole = serde_json::json!({ "fit_to_time": fit, "findings": findings, "readings": readings });
-            println!("{}", serde_json::to_string_pretty(&whole)?);
+            output::print(&format!("{}\n", serde_json::to_string_pretty(&whole)?))?;
         } else {
             let colour = stdout().is_terminal() && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-            print!("{}", table(&findings, colour));
+            output::print(&table(&findings, colour))?;
         }
         Ok(ExitCode::from(u8::from(!fit)))
     }

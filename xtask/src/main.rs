@@ -8,6 +8,7 @@ mod bench;
 mod check;
 mod completions;
 mod doctor;
+mod output;
 mod report;
 mod test;
 

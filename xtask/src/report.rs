@@ -3,7 +3,6 @@
 //! Finds the run that is meant; what is said about it is the `reports` package's. Read next: reports/src/lib.rs.
 
 use std::{
-    io::Write,
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -16,6 +15,8 @@ use harness::{
     record::{self, Found, Record, Status},
 };
 use reports::{Report as Rendering, Style};
+
+use crate::output;
 
 /// Ids that are named when the one wanted is not there: the latest, about a screen of them.
 const NAMED_MAX: usize = 20;
@@ -99,7 +100,7 @@ fn rewrite(report: &Rendering, place: &Path) -> Result<()> {
     for path in paths {
         text.push_str(&format!("{}\n", path.display()));
     }
-    to_stdout(&text)
+    output::print(&text)
 }
 
 fn print(report: &Rendering, format: Format, out: &Path) -> Result<()> {
@@ -111,16 +112,7 @@ fn print(report: &Rendering, format: Format, out: &Path) -> Result<()> {
         Format::Json => report.summary_json()?,
         Format::Table => report.terminal_tables(if stdout { Style::of_stdout() } else { Style::default() }),
     };
-    if stdout { to_stdout(&text) } else { file::write_whole(out, text.as_bytes()) }
-}
-
-/// A reader that has seen enough (`| head`) is no error.
-fn to_stdout(text: &str) -> Result<()> {
-    let mut stdout = std::io::stdout().lock();
-    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-        outcome => outcome.context("standard output cannot be written to"),
-    }
+    if stdout { output::print(&text) } else { file::write_whole(out, text.as_bytes()) }
 }
 
 fn list(runs: &Path) -> Result<()> {
@@ -146,7 +138,7 @@ fn list(runs: &Path) -> Result<()> {
         text.push_str(&plain(&line));
         text.push('\n');
     }
-    to_stdout(&text)
+    output::print(&text)
 }
 
 /// The folder or file of the run that is meant.

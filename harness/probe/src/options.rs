@@ -2,7 +2,12 @@
 //!
 //! By hand: `target-axum --listen 127.0.0.1:8080 --workers 1 [--database URL]`. The lab adds `--control`.
 
-use std::{ffi::OsString, net::SocketAddr, process};
+use std::{
+    ffi::OsString,
+    io::{self, Write},
+    net::SocketAddr,
+    process,
+};
 
 use lexopt::{Arg, Parser, ValueExt};
 
@@ -37,7 +42,8 @@ impl Options {
         match Self::parse(std::env::args_os().skip(1), switches) {
             Ok(Some(options)) => options,
             Ok(None) => {
-                println!("{}", help(program, switches));
+                // Whoever reads may have seen enough (`| head`).
+                let _ = writeln!(io::stdout(), "{}", help(program, switches));
                 process::exit(0);
             }
             Err(problem) => {
