@@ -77,8 +77,8 @@ fn fill(pattern: &str, values: &[&str]) -> String {
         match letter {
             '{' | '}' if letters.next_if_eq(&letter).is_some() => path.push(letter),
             '{' => {
-                while letters.next_if(|letter| *letter != '}').is_some() {}
-                letters.next();
+                // A brace in a parameter's name is doubled as well.
+                while letters.next().is_some_and(|letter| letter != '}' || letters.next_if_eq(&'}').is_some()) {}
                 path.push_str(values.next().expect("a parameter without a value"));
             }
             _ => path.push(letter),

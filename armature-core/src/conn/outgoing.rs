@@ -6,9 +6,11 @@ use std::{
     task::{Context, Poll},
 };
 
+use bytes::Bytes;
+
 use super::{Conn, End};
 use crate::{
-    body::{Body, BodySource},
+    body::{Body, BodySource, StreamError},
     buffer,
     h1::{
         connection::{BodyLength, Framed},
@@ -36,11 +38,72 @@ pub(super) struct Sending {
     owes_chunk_end: bool,
 }
 
+/// A stream without a piece.
+struct Nothing;
+
+impl BodySource for Nothing {
+    fn poll_piece(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Bytes, StreamError>>> {
+        Poll::Ready(None)
+    }
+}
+
 impl<IO: Stream, S: Service> Conn<IO, S> {
     /// Encodes a response to the request at hand.
     #[inline]
     pub(super) fn respond(&mut self, response: Response) {
-        let mut response = response;
+        if response.status.is_informational()
+            || response.declared_length.is_some()
+            || response.upgrade.is_some()
+            || matches!(response.body, Body::Stream(_))
+        {
+            return self.respond_otherwise(response);
+        }
+        let Response { status, close, content_type, fields, body, .. } = response;
+        let bytes = body.as_slice();
+        let framed = self.encode(status, content_type, &fields, BodyLength::Known(bytes.len() as u64), close, false);
+        if fields.capacity() > 0 {
+            buffer::give(fields);
+        }
+        if framed.sends_body {
+            if bytes.len() > COPY_BYTES_MAX {
+                return self.output.set_tail(body);
+            }
+            self.output.buffer().extend_from_slice(bytes);
+        }
+        if let Body::Owned(bytes) = body {
+            buffer::give(bytes);
+        }
+    }
+
+    /// Encodes the head of a response.
+    #[inline]
+    fn encode(
+        &mut self,
+        status: StatusCode,
+        content_type: &str,
+        fields: &[u8],
+        length: BodyLength,
+        close: bool,
+        upgrades: bool,
+    ) -> Framed {
+        let worker = &self.worker;
+        let framed = self.protocol.frame(status, length, close || worker.is_draining(), &worker.limits);
+        self.answered = self.answered.saturating_add(1);
+        let persistence = match framed.persistence {
+            Persistence::Implicit if upgrades => Persistence::Upgrade,
+            persistence => persistence,
+        };
+        let out = self.output.buffer();
+        worker.stamp.with(worker.timers.unix_s(), |stamp| {
+            let head = ResponseHead { status, content_type, body: framed.head, persistence, fields, stamp };
+            encode::response_head(out, &head);
+        });
+        framed
+    }
+
+    /// Encodes a response that is streamed, leaves HTTP, or says how long it would be.
+    #[inline(never)]
+    fn respond_otherwise(&mut self, mut response: Response) {
         if response.status.is_informational() {
             self.settle_upgrade(&mut response);
         }
@@ -50,23 +113,25 @@ impl<IO: Stream, S: Service> Conn<IO, S> {
             (Body::Stream(_) | Body::Empty, Some(declared)) => BodyLength::Known(declared),
             (body, _) => body.length().map_or(BodyLength::Unknown, BodyLength::Known),
         };
-        let worker = &self.worker;
-        let framed = self.protocol.frame(status, length, close || worker.is_draining(), &worker.limits);
-        self.answered = self.answered.saturating_add(1);
-        let out = self.output.buffer();
-        worker.stamp.with(worker.timers.unix_s(), |stamp| {
-            let (body, persistence) = (framed.head, framed.persistence);
-            let offers = upgrade.is_some() && persistence == Persistence::Implicit;
-            let persistence = if offers { Persistence::Upgrade } else { persistence };
-            encode::response_head(
-                out,
-                &ResponseHead { status, content_type, body, persistence, fields: &fields, stamp },
-            );
-        });
-        if fields.capacity() > 0 {
-            buffer::give(fields);
+        let framed = self.encode(status, content_type, &fields, length, close, upgrade.is_some());
+        match body {
+            _ if !framed.sends_body => {}
+            Body::Stream(source) => {
+                let remaining = match framed.head {
+                    BodyHead::Length(length) => Some(length),
+                    _ => None,
+                };
+                let chunked = framed.head == BodyHead::Chunked;
+                self.sending = Some(Box::new(Sending { source, chunked, remaining, owes_chunk_end: false }));
+            }
+            // What was declared and is not there cuts the connection, as for a stream that ends too early.
+            Body::Empty if length != BodyLength::Known(0) => {
+                let remaining = declared_length;
+                let source = Box::pin(Nothing);
+                self.sending = Some(Box::new(Sending { source, chunked: false, remaining, owes_chunk_end: false }));
+            }
+            body => self.output.set_tail(body),
         }
-        self.respond_body(body, framed);
         if status == StatusCode::SWITCHING_PROTOCOLS {
             self.upgrade = upgrade;
         }
@@ -79,31 +144,6 @@ impl<IO: Stream, S: Service> Conn<IO, S> {
             response.status = StatusCode::INTERNAL_SERVER_ERROR;
         } else if !self.protocol.may_upgrade() {
             response.status = StatusCode::UPGRADE_REQUIRED;
-        }
-    }
-
-    #[inline]
-    fn respond_body(&mut self, body: Body, framed: Framed) {
-        match body {
-            Body::Empty => {}
-            Body::Stream(source) if framed.sends_body => {
-                let remaining = match framed.head {
-                    BodyHead::Length(length) => Some(length),
-                    _ => None,
-                };
-                let chunked = framed.head == BodyHead::Chunked;
-                self.sending = Some(Box::new(Sending { source, chunked, remaining, owes_chunk_end: false }));
-            }
-            Body::Stream(_) => {}
-            body if framed.sends_body && body.as_slice().len() > COPY_BYTES_MAX => self.output.set_tail(body),
-            body => {
-                if framed.sends_body {
-                    self.output.buffer().extend_from_slice(body.as_slice());
-                }
-                if let Body::Owned(bytes) = body {
-                    buffer::give(bytes);
-                }
-            }
         }
     }
 

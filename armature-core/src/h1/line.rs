@@ -76,10 +76,8 @@ fn other_method(bytes: &[u8]) -> Result<Option<(Method, usize)>, Refusal> {
 /// Reads the version and the CR LF behind it (RFC 9112 §2.3).
 #[inline]
 fn version(bytes: &[u8]) -> Result<Option<Version>, Refusal> {
-    match bytes {
-        [b'H', b'T', b'T', b'P', b'/', b'1', b'.', b'1', b'\r', b'\n', ..] => Ok(Some(Version::Http11)),
-        _ => other_version(bytes),
-    }
+    // An array is compared in two words; a pattern byte by byte.
+    if bytes.first_chunk() == Some(b"HTTP/1.1\r\n") { Ok(Some(Version::Http11)) } else { other_version(bytes) }
 }
 
 #[cold]

@@ -160,17 +160,26 @@ fn check_literal(value: &[u8]) -> Result<(), Refusal> {
     let close = memchr::memchr(b']', value).ok_or(Refusal::Host)?;
     let inside = &value[1..close];
     let is_ip_v6 = std::str::from_utf8(inside).is_ok_and(|text| text.parse::<std::net::Ipv6Addr>().is_ok());
-    // IPvFuture (RFC 3986 §3.2.2): "v" hex "." and more.
-    let is_future = matches!(inside, [b'v' | b'V', hex, b'.', rest @ ..]
-        if hex.is_ascii_hexdigit() && !rest.is_empty()
-            && rest.iter().all(|byte| matches!(HOST_BYTES[*byte as usize], HOST_BYTE | COLON)));
-    if !is_ip_v6 && !is_future {
+    if !is_ip_v6 && !is_future_address(inside) {
         return Err(Refusal::Host);
     }
     match &value[close + 1..] {
         [] => Ok(()),
         [b':', port @ ..] => check_port(port),
         _ => Err(Refusal::Host),
+    }
+}
+
+/// IPvFuture (RFC 3986 §3.2.2): `v`, hexadecimal digits, a dot, and more.
+fn is_future_address(inside: &[u8]) -> bool {
+    let [b'v' | b'V', rest @ ..] = inside else { return false };
+    let digits = rest.iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
+    match &rest[digits..] {
+        [b'.', address @ ..] => {
+            let is_address_byte = |byte: &u8| matches!(HOST_BYTES[*byte as usize], HOST_BYTE | COLON);
+            digits > 0 && !address.is_empty() && address.iter().all(is_address_byte)
+        }
+        _ => false,
     }
 }
 
@@ -215,12 +224,14 @@ mod tests {
 
     #[test]
     fn hosts_are_checked() {
-        for host in ["", "a", "a.b:80", "127.0.0.1:8080", "a:", "[::1]", "[::1]:80", "[v1.x:y]", "a%20b", "x_y!"] {
+        for host in
+            ["", "a", "a.b:80", "127.0.0.1:8080", "a:", "[::1]", "[::1]:80", "[v1.x:y]", "[V1f.a]", "a%20b", "x_y!"]
+        {
             assert_eq!(check_host(host.as_bytes()), Ok(()), "{host}");
         }
         for host in [
-            "a b", "a/b", "u@h", "a:b", "a:80:80", ":80", "[::1", "[::g]", "[::1]x", "a%2", "a%zz", "h:65536", "a\"b",
-            "h:+1", "a?b", "h#f", "a\\b",
+            "a b", "a/b", "u@h", "a:b", "a:80:80", ":80", "[::1", "[::g]", "[::1]x", "[v.a]", "a%2", "a%zz", "h:65536",
+            "a\"b", "h:+1", "a?b", "h#f", "a\\b",
         ] {
             assert_eq!(check_host(host.as_bytes()), Err(Refusal::Host), "{host}");
         }

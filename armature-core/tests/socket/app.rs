@@ -190,6 +190,12 @@ pub(crate) fn app() -> Router {
         .route("/reset", get(async || StatusCode::RESET_CONTENT))
         .route("/stream", get(async || pieces(&["str", "", "eam"], None)))
         .route("/declared", get(async || pieces(&["decl", "ared"], Some(8))))
+        .route(
+            "/sized",
+            get(async || {
+                Response::status(StatusCode::OK).with_header(header::CONTENT_LENGTH, HeaderValue::from_static("5"))
+            }),
+        )
         .route("/short", get(async || pieces(&["short"], Some(8))))
         .route("/long", get(async || pieces(&["too ", "long"], Some(6))))
         .route("/broken", get(async || Response::new("text/plain", Body::stream(Broken))))

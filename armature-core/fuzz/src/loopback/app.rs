@@ -53,7 +53,8 @@ impl Wanted {
                 break;
             }
             let Some(colon) = line.iter().position(|byte| *byte == b':') else { continue };
-            let (name, value) = (HeaderName::from_bytes(&line[..colon]), HeaderValue::from_bytes(&line[colon + 1..]));
+            let value = line[colon + 1..].strip_prefix(b" ").unwrap_or(&line[colon + 1..]);
+            let (name, value) = (HeaderName::from_bytes(&line[..colon]), HeaderValue::from_bytes(value));
             if let (Ok(name), Ok(value)) = (name, value) {
                 fields.push((name, value));
             }
