@@ -58,3 +58,8 @@ pub use server::{Balance, Handle, IntoService, Server, WorkerContext};
 pub use service::{MethodRouter, Router, Routes, Service, any, delete, get, head, options, patch, post, put};
 pub use upgrade::Upgraded;
 pub use worker::counters::Counters;
+
+/// The examples of the README are compiled with those of this page.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,0 +1,123 @@
+//! Handlers that do not wait cost no allocation per request, through router, extractors and limits.
+//!
+//! The allocator of this test counts by thread, and a handler tells what its worker's thread has counted.
+
+#![allow(unsafe_code, reason = "a global allocator cannot be written without")]
+
+use std::{
+    alloc::{GlobalAlloc, Layout, System},
+    cell::Cell,
+    io::{Read, Write},
+    net::{SocketAddr, TcpStream},
+    sync::mpsc,
+    thread,
+    time::Duration,
+};
+
+use armature_core::{Json, Path, Router, Server, SmallString, get};
+
+struct Counting;
+
+thread_local! {
+    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+}
+
+// SAFETY: every call is passed on to the system's allocator as it came; counting touches no memory of the caller's.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.with(|count| count.set(count.get() + 1));
+        // SAFETY: as the caller guarantees.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
+        // SAFETY: as the caller guarantees.
+        unsafe { System.dealloc(memory, layout) }
+    }
+
+    unsafe fn realloc(&self, memory: *mut u8, layout: Layout, bytes: usize) -> *mut u8 {
+        ALLOCATIONS.with(|count| count.set(count.get() + 1));
+        // SAFETY: as the caller guarantees.
+        unsafe { System.realloc(memory, layout, bytes) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+#[derive(serde::Serialize)]
+struct Message {
+    message: &'static str,
+}
+
+fn app() -> Router {
+    Router::new()
+        .route("/plaintext", get(async || "Hello, World!"))
+        .route("/json", get(async || Json(Message { message: "Hello, World!" })))
+        .route("/users/{id}", get(async |Path(id): Path<SmallString>| id))
+        .route("/allocations", get(async || ALLOCATIONS.get().to_string()))
+}
+
+/// Sends `depth` requests at once and reads as many answers; gives the body of the last.
+fn ask(stream: &mut TcpStream, path: &str, depth: usize) -> String {
+    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nAccept: */*\r\nUser-Agent: test\r\n\r\n");
+    stream.write_all(request.repeat(depth).as_bytes()).unwrap();
+    let mut received = String::new();
+    let mut room = [0; 65_536];
+    loop {
+        let mut rest = received.as_str();
+        for answered in 1.. {
+            let Some((head, after)) = rest.split_once("\r\n\r\n") else { break };
+            let (_, length) = head.split_once("Content-Length: ").unwrap();
+            let length: usize = length.split("\r\n").next().unwrap().parse().unwrap();
+            let Some(body) = after.get(..length) else { break };
+            if answered == depth {
+                return body.to_owned();
+            }
+            rest = &after[length..];
+        }
+        let read = stream.read(&mut room).unwrap();
+        assert!(read > 0, "the server has closed");
+        received.push_str(std::str::from_utf8(&room[..read]).unwrap());
+    }
+}
+
+fn connect(address: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect(address).unwrap();
+    stream.set_nodelay(true).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    stream
+}
+
+#[test]
+fn requests_in_steady_state_allocate_nothing() {
+    let server = Server::bind("127.0.0.1:0").unwrap().workers(1).name("test");
+    let (address, handle) = (server.local_addr(), server.handle());
+    let (ready, is_ready) = mpsc::channel();
+    let serving = thread::spawn(move || server.on_ready(move || ready.send(()).unwrap()).serve(|_| app()));
+    is_ready.recv().unwrap();
+    let mut stream = connect(address);
+    for path in ["/plaintext", "/json", "/users/12345"] {
+        for depth in [1, 16] {
+            let count = |stream: &mut TcpStream| ask(stream, "/allocations", 1).parse::<u64>().unwrap();
+            for _ in 0..20 {
+                ask(&mut stream, path, depth);
+            }
+            // What asking for the count costs by itself.
+            let asking = {
+                let before = count(&mut stream);
+                count(&mut stream) - before
+            };
+            let before = count(&mut stream);
+            for _ in 0..500 {
+                ask(&mut stream, path, depth);
+            }
+            let allocations = count(&mut stream) - before - asking;
+            // The clock's tasks and the Date are written anew every so often, whatever the number of requests.
+            assert!(allocations < 50, "{allocations} allocations for {} requests of {path}", 500 * depth);
+        }
+    }
+    handle.drain();
+    drop(stream);
+    serving.join().unwrap().unwrap();
+}
