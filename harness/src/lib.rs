@@ -4,7 +4,9 @@
 //! The life of a number: `build.rs` → a suite over `target.rs` and `load.rs` → `record.rs` → `summary.rs`.
 
 pub mod build;
+pub mod count;
 pub mod database;
+mod descriptors;
 pub mod doctor;
 pub mod file;
 pub mod host;

@@ -14,7 +14,9 @@ use anyhow::{Result, bail};
 use probe::suite::{Case, Depth, Event, Failure, Plan, Role, Target, Verification};
 
 use crate::{
+    count::{self, Count},
     database::{self, Provided},
+    descriptors,
     program::say,
     target::{Server, Setup},
     trial::{self, Launch, Scenario},
@@ -75,16 +77,23 @@ pub fn chosen(at_one_level: &[Scenario], connections: &[u32], names: &[String], 
 /// # Errors
 /// When there is nothing to run, the database cannot be had, or nobody listens.
 pub fn run(plan: &Plan, at_one_level: &[Scenario], verify: Verify) -> Result<()> {
-    let scenarios = chosen(at_one_level, &plan.connections, &plan.cases, plan.depth);
+    descriptors::raise();
+    let mut scenarios = chosen(at_one_level, &plan.connections, &plan.cases, plan.depth);
     if scenarios.is_empty() || plan.targets.is_empty() {
         bail!("the plan names no case or no target of this suite");
     }
+    let notes = fit_connections(&mut scenarios, descriptors::connections_max());
     let pairs = plan.targets.iter().flat_map(|target| scenarios.iter().map(move |case| (target, case)));
     let launches = pairs.filter(|(target, scenario)| serves(target, scenario)).count();
-    let steps = u32::try_from(plan.targets.len() + launches * plan.rounds as usize)?;
-    let expected_s = VERIFY_S * launches as f64 + f64::from(plan.rounds) * launches as f64 * launch_s(plan);
+    let counts = counts(plan, &scenarios);
+    let steps = u32::try_from(plan.targets.len() + launches * plan.rounds as usize + counts.len())?;
+    let timed_s = VERIFY_S * launches as f64 + f64::from(plan.rounds) * launches as f64 * launch_s(plan);
+    let expected_s = timed_s + counts.iter().map(|(.., count)| count.expected_s()).sum::<f64>();
     let cases = scenarios.iter().map(|scenario| scenario.case.clone()).collect();
     say(&Event::Planned { cases, steps, expected_s })?;
+    for note in notes {
+        say(&Event::Note { text: note })?;
+    }
     let database = provide(plan, &scenarios)?;
     let mut runner = Runner {
         verify,
@@ -93,11 +102,36 @@ pub fn run(plan: &Plan, at_one_level: &[Scenario], verify: Verify) -> Result<()>
         out: BTreeSet::new(),
         rates: BTreeMap::new(),
     };
-    let outcome = runner.run(&scenarios);
+    let outcome = runner.run(&scenarios).and_then(|()| runner.count_all(&counts));
     if let Some(database) = database {
         database.stop();
     }
     outcome
+}
+
+/// Takes as many connections as one process may hold where a scenario wants more, and says so.
+fn fit_connections(scenarios: &mut [Scenario], most: u32) -> Vec<String> {
+    let mut notes = Vec::new();
+    for scenario in scenarios.iter_mut().filter(|scenario| scenario.case.connections > Some(most)) {
+        let wanted = scenario.case.connections.replace(most).unwrap_or_default();
+        notes.push(format!(
+            "Case {}: {most} connections instead of {wanted}, because the limit of open files allows no more (ulimit -Hn).",
+            scenario.case.id
+        ));
+    }
+    notes
+}
+
+/// What is counted, in order.
+fn counts<'a>(plan: &'a Plan, scenarios: &'a [Scenario]) -> Vec<(&'a Scenario, &'a Target, Count)> {
+    let mut counts = Vec::new();
+    for scenario in scenarios {
+        for count in &scenario.counts {
+            let targets = plan.targets.iter().filter(|target| serves(target, scenario));
+            counts.extend(targets.map(|target| (scenario, target, *count)));
+        }
+    }
+    counts
 }
 
 /// The database, if any of the cases needs one.
@@ -148,21 +182,8 @@ impl Runner<'_> {
     /// Checks all tests of a target, and finds where it saturates, in one launch.
     fn verify(&mut self, target: &Target, scenarios: &[Scenario]) -> Result<()> {
         let url = self.url.clone();
-        let setup = Setup { cpus: &self.plan.placement.server, database: url.as_deref() };
-        let mut server = match Server::start(target, &setup) {
-            Ok(server) => server,
-            Err(trouble) => {
-                self.out.extend(scenarios.iter().map(|scenario| (target.name.clone(), scenario.case.id.clone())));
-                return say(&Event::Failed(Failure {
-                    target: target.name.clone(),
-                    case: None,
-                    round: None,
-                    reason: trouble.reason,
-                    stderr_tail: trouble.stderr_tail,
-                    disqualifies: false,
-                }));
-            }
-        };
+        let setup = Setup { cpus: &self.plan.placement.server, database: url.as_deref(), slowdown: 1 };
+        let Some(mut server) = self.start(target, &setup, scenarios)? else { return Ok(()) };
         if let Some(ready) = server.ready() {
             say(&Event::Ready { target: target.name.clone(), ready: ready.clone() })?;
         } else {
@@ -173,9 +194,16 @@ impl Runner<'_> {
             say(&Event::Note { text })?;
         }
         let database = url.as_deref().map(|url| (self.plan.seeder.as_path(), url));
-        let subject = Subject { target: &target.name, address: server.address(), database };
         let mut verified = BTreeMap::<&str, bool>::new();
         for scenario in scenarios.iter().filter(|scenario| serves(target, scenario)) {
+            // One that died under the brief load before is not to blame for the answers of this test yet.
+            if !server.is_running() {
+                server = match self.start(target, &setup, scenarios)? {
+                    Some(server) => server,
+                    None => return Ok(()),
+                };
+            }
+            let subject = Subject { target: &target.name, address: server.address(), database };
             let test = scenario.case.test.as_str();
             if !verified.contains_key(test) {
                 let verification = (self.verify)(&subject, test);
@@ -192,6 +220,24 @@ impl Runner<'_> {
             say(&Event::Note { text: trouble.reason })?;
         }
         Ok(())
+    }
+
+    /// Starts a target; one that does not start is out of all cases.
+    fn start(&mut self, target: &Target, setup: &Setup<'_>, scenarios: &[Scenario]) -> Result<Option<Server>> {
+        let trouble = match Server::start(target, setup) {
+            Ok(server) => return Ok(Some(server)),
+            Err(trouble) => trouble,
+        };
+        self.out.extend(scenarios.iter().map(|scenario| (target.name.clone(), scenario.case.id.clone())));
+        say(&Event::Failed(Failure {
+            target: target.name.clone(),
+            case: None,
+            round: None,
+            reason: trouble.reason,
+            stderr_tail: trouble.stderr_tail,
+            disqualifies: false,
+        }))?;
+        Ok(None)
     }
 
     fn find_saturation(&mut self, target: &Target, scenario: &Scenario, server: &mut Server) -> Result<()> {
@@ -227,6 +273,33 @@ impl Runner<'_> {
                     self.out.insert(key);
                     say(&Event::Failed(failure))?;
                 }
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the counts, in launches that are not timed. What cannot be counted here is said once, with the reason.
+    fn count_all(&mut self, counts: &[(&Scenario, &Target, Count)]) -> Result<()> {
+        let mut said = BTreeSet::new();
+        for (scenario, target, count) in counts {
+            let label = format!("{} · {} · {}", scenario.case.id, target.name, count.words());
+            say(&Event::Step { label, expected_s: count.expected_s() })?;
+            if self.out.contains(&(target.name.clone(), scenario.case.id.clone())) {
+                continue;
+            }
+            let obstacle = count.obstacle(target);
+            let countable = obstacle.is_none();
+            if let Some(text) = obstacle.or_else(|| count.method())
+                && said.insert(text.clone())
+            {
+                say(&Event::Note { text })?;
+            }
+            if !countable {
+                continue;
+            }
+            match count::take(*count, &self.launch(target, scenario, 0, 0, &[])) {
+                Ok(samples) => samples.into_iter().try_for_each(|sample| say(&Event::Sample(sample)))?,
+                Err(failure) => say(&Event::Failed(failure))?,
             }
         }
         Ok(())
@@ -278,6 +351,32 @@ fn rotate<T>(order: &mut [T], seed: u64, round: u32) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn connections_beyond_the_limit_are_left_out_and_told() {
+        for (most, expected, notes) in [(4_000, 4_000, 0), (900, 900, 1)] {
+            let case = Case {
+                id: "many".to_owned(),
+                test: "plaintext".to_owned(),
+                title: String::new(),
+                connections: Some(4_000),
+                depth: Depth::Quick,
+                counted: false,
+            };
+            let scenario = Scenario {
+                case,
+                pipeline: 1,
+                requests: Vec::new(),
+                pick: probe::load::Pick::Cycle,
+                reconnect_every: None,
+                database: false,
+                counts: Vec::new(),
+            };
+            let mut scenarios = [scenario];
+            let said = fit_connections(&mut scenarios, most);
+            assert_eq!((scenarios[0].case.connections, said.len()), (Some(expected), notes), "{said:?}");
+        }
+    }
 
     #[test]
     fn every_second_round_is_the_reverse_of_the_one_before() {

@@ -3,7 +3,11 @@
 //! Pure: the same record gives the same summary, bit for bit, because the resampling is seeded by names. The arithmetic
 //! is in `stats/`.
 
-use std::{collections::BTreeMap, num::NonZero, thread};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    num::NonZero,
+    thread,
+};
 
 use probe::suite::{Case, Role, Sample};
 use serde::Serialize;
@@ -113,10 +117,12 @@ fn turned_over(ratio: &Estimate) -> Estimate {
 
 fn row(record: &Record, case: &str, test: &str, target: &str, role: Role) -> Row {
     let own = if disqualified(record, case, test, target) { Vec::new() } else { samples(record, case, target) };
+    // A round's counts are samples of their own.
+    let rounds: BTreeSet<u32> = own.iter().map(|sample| sample.round).collect();
     let mut row = Row {
         target: target.to_owned(),
         role,
-        rounds: u32::try_from(own.len()).unwrap_or(u32::MAX),
+        rounds: u32::try_from(rounds.len()).unwrap_or(u32::MAX),
         metrics: BTreeMap::new(),
         ratios: BTreeMap::new(),
         void: BTreeMap::new(),
@@ -181,8 +187,8 @@ fn ratios(own: &[&Sample], theirs: &[&Sample], seed: &str) -> BTreeMap<String, E
         let differences: Vec<f64> = own
             .iter()
             .filter_map(|sample| {
-                let pair = theirs.iter().find(|other| other.round == sample.round)?;
-                let (mine, other) = (usable(sample, &metric)?, usable(pair, &metric)?);
+                let mut pair = theirs.iter().filter(|other| other.round == sample.round);
+                let (mine, other) = (usable(sample, &metric)?, pair.find_map(|other| usable(other, &metric))?);
                 (mine > 0.0 && other > 0.0).then(|| mine.ln() - other.ln())
             })
             .collect();

@@ -120,6 +120,8 @@ pub struct Setup<'a> {
     pub cpus: &'a [usize],
     /// Where the data is.
     pub database: Option<&'a str>,
+    /// How many times longer it may take for everything: 1, and more under a tool that slows it down.
+    pub slowdown: u32,
 }
 
 /// A server under test that listens.
@@ -129,6 +131,7 @@ pub struct Server {
     child: Child,
     address: SocketAddr,
     ready: Option<Ready>,
+    slowdown: u32,
 }
 
 /// Why a server could not be started or used: a sentence for people, and what it wrote to standard error.
@@ -158,10 +161,14 @@ impl Server {
             command.extend(["--database".to_owned(), database.to_owned()]);
         }
         let mut child = spawn(target, command, setup)?;
-        match child.hear(START_PATIENCE) {
-            Ok(Reply::Ready(ready)) if ready.protocol == PROTOCOL => {
-                Ok(Self { name: target.name.clone(), child, address: ready.address, ready: Some(ready) })
-            }
+        match child.hear(START_PATIENCE * setup.slowdown) {
+            Ok(Reply::Ready(ready)) if ready.protocol == PROTOCOL => Ok(Self {
+                name: target.name.clone(),
+                child,
+                address: ready.address,
+                ready: Some(ready),
+                slowdown: setup.slowdown,
+            }),
             Ok(Reply::Ready(ready)) => {
                 let reason = format!(
                     "target {} speaks version {} of the control channel and the lab version {PROTOCOL}",
@@ -170,7 +177,7 @@ impl Server {
                 Err(Trouble::of(&mut child, reason))
             }
             Ok(other) => Err(Trouble::of(&mut child, format!("target {} began with {other:?}", target.name))),
-            Err(silence) => Err(Trouble::at_start(target, &mut child, &silence)),
+            Err(silence) => Err(Trouble::at_start(target, setup, &mut child, &silence)),
         }
     }
 
@@ -195,16 +202,17 @@ impl Server {
             .collect();
         let mut child = spawn(target, command, setup)?;
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        let deadline = Instant::now() + START_PATIENCE;
+        let deadline = Instant::now() + START_PATIENCE * setup.slowdown;
         loop {
             if TcpStream::connect_timeout(&address, Duration::from_millis(100)).is_ok() {
-                return Ok(Self { name: target.name.clone(), child, address, ready: None });
+                let name = target.name.clone();
+                return Ok(Self { name, child, address, ready: None, slowdown: setup.slowdown });
             }
             if !child.is_running() {
-                return Err(Trouble::at_start(target, &mut child, &Silence::Closed));
+                return Err(Trouble::at_start(target, setup, &mut child, &Silence::Closed));
             }
             if Instant::now() > deadline {
-                return Err(Trouble::at_start(target, &mut child, &Silence::Timeout));
+                return Err(Trouble::at_start(target, setup, &mut child, &Silence::Timeout));
             }
             thread::sleep(Duration::from_millis(10));
         }
@@ -233,7 +241,7 @@ impl Server {
         if self.child.say(&Command::Quiesce).is_err() {
             return Err(self.trouble());
         }
-        match self.child.hear(ANSWER_PATIENCE) {
+        match self.child.hear(ANSWER_PATIENCE * self.slowdown) {
             Ok(Reply::Counters(counters)) => Ok(counters),
             Ok(other) => Err(Trouble::of(&mut self.child, format!("target {} answered {other:?}", self.name))),
             Err(_) => Err(self.trouble()),
@@ -262,19 +270,19 @@ impl Server {
     pub fn stop(mut self) -> Result<(), Trouble> {
         if self.ready.is_none() {
             self.child.signal(nix::sys::signal::Signal::SIGTERM);
-            self.child.end(STOP_PATIENCE);
+            self.child.end(STOP_PATIENCE * self.slowdown);
             return Ok(());
         }
         let _ = self.child.say(&Command::Shutdown);
-        match self.child.end(STOP_PATIENCE) {
+        let patience = STOP_PATIENCE * self.slowdown;
+        match self.child.end(patience) {
             Some(status) if status.success() => Ok(()),
             Some(status) => {
                 let reason = format!("target {} {} when it was asked to end", self.name, describe(status));
                 Err(Trouble::of(&mut self.child, reason))
             }
             None => {
-                let reason =
-                    format!("target {} did not end in {} s and was killed", self.name, STOP_PATIENCE.as_secs());
+                let reason = format!("target {} did not end in {} s and was killed", self.name, patience.as_secs());
                 Err(Trouble::of(&mut self.child, reason))
             }
         }
@@ -286,8 +294,8 @@ impl Trouble {
         Self { reason, stderr_tail: child.stderr_tail() }
     }
 
-    fn at_start(target: &Target, child: &mut Child, silence: &Silence) -> Self {
-        let patience = START_PATIENCE.as_secs();
+    fn at_start(target: &Target, setup: &Setup<'_>, child: &mut Child, silence: &Silence) -> Self {
+        let patience = (START_PATIENCE * setup.slowdown).as_secs();
         let what = match (silence, child.wait(Duration::from_millis(100))) {
             (Silence::Closed, Some(status)) => format!("{} before it listened", describe(status)),
             (Silence::Garbage(line), _) => format!("began with something else than a ready line: {line:?}"),

@@ -10,6 +10,7 @@ use probe::{
 };
 
 use crate::{
+    count::Count,
     load::{self, Window},
     stats::histogram::{self, PERCENTILES},
     target::{Server, Setup},
@@ -45,6 +46,8 @@ pub struct Scenario {
     pub reconnect_every: Option<u32>,
     /// Whether the server needs the database for it.
     pub database: bool,
+    /// What is counted as well, in launches that are not timed.
+    pub counts: Vec<Count>,
 }
 
 /// Where and when one launch happens.
@@ -72,7 +75,7 @@ pub struct Launch<'a> {
 /// Why there is no sample.
 pub fn measure(launch: &Launch<'_>) -> Result<Sample, Failure> {
     let database = launch.database.filter(|_| launch.scenario.database);
-    let setup = Setup { cpus: &launch.plan.placement.server, database };
+    let setup = Setup { cpus: &launch.plan.placement.server, database, slowdown: 1 };
     let mut server = Server::start(launch.target, &setup)
         .map_err(|trouble| launch.failure(trouble.reason, trouble.stderr_tail, false))?;
     let closed = window(launch, &mut server, Mode::Closed, launch.plan.warmup_s, launch.plan.duration_s)?;
@@ -101,7 +104,11 @@ pub fn saturation(launch: &Launch<'_>, server: &mut Server) -> Result<f64, Failu
     Ok(window.outcome.requests as f64 / window.outcome.duration_s)
 }
 
-fn window(
+/// One window on a server that runs.
+///
+/// # Errors
+/// Why there is none.
+pub(crate) fn window(
     launch: &Launch<'_>,
     server: &mut Server,
     mode: Mode,
@@ -149,7 +156,7 @@ fn window(
 }
 
 impl Launch<'_> {
-    fn sample(&self) -> Sample {
+    pub(crate) fn sample(&self) -> Sample {
         Sample {
             target: self.target.name.clone(),
             case: self.scenario.case.id.clone(),
@@ -161,7 +168,7 @@ impl Launch<'_> {
         }
     }
 
-    fn failure(&self, reason: String, stderr_tail: Vec<String>, disqualifies: bool) -> Failure {
+    pub(crate) fn failure(&self, reason: String, stderr_tail: Vec<String>, disqualifies: bool) -> Failure {
         Failure {
             target: self.target.name.clone(),
             case: Some(self.scenario.case.id.clone()),

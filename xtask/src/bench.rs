@@ -27,6 +27,8 @@ use harness::{
 use probe::suite::{Database, Depth, Plan};
 use reports::{Report, Style};
 
+use crate::output;
+
 mod prepare;
 mod progress;
 
@@ -47,6 +49,7 @@ const INTERRUPTED: u8 = 130;
   cargo xtask bench --target axum --target armature --case json --rounds 10
   cargo xtask bench --database postgres --case fortunes  against a private PostgreSQL cluster
   cargo xtask bench --connections 16,64,256 --full
+  cargo xtask bench --suite engine --case json           times, and instructions, system calls and allocations a request
   cargo xtask bench --quick --json > summary.json        for programs; progress stays on standard error
   cargo xtask bench --list                               the cases and targets there are
 
@@ -149,7 +152,8 @@ impl Bench {
         let id = run::new_id(&self.suite, started);
         let folder = self.out.clone().map_or_else(|| Ok(layout::runs_folder()?.join(&id)), Ok::<_, anyhow::Error>)?;
         make_folder(&folder)?;
-        let prepared = match prepare::build(&chosen, &self.profile, &host) {
+        let counted = prepare::is_counted(&suite, &self.cases)?;
+        let prepared = match prepare::build(&chosen, &self.profile, &host, counted) {
             Ok(prepared) => prepared,
             // A Ctrl-C during the build reaches cargo too, which fails then.
             Err(_) if interrupted.load(Ordering::Relaxed) => return Ok(ExitCode::from(INTERRUPTED)),
@@ -231,9 +235,9 @@ impl Bench {
         let report = Report::new(record);
         let written = report.write_all(folder);
         if self.json {
-            println!("{}", report.summary_json()?);
+            output::print(&report.summary_json()?)?;
         } else {
-            println!("{}", report.terminal_tables(Style::of_stdout()));
+            output::print(&report.terminal_tables(Style::of_stdout()))?;
         }
         for path in written.as_deref().unwrap_or_default() {
             eprintln!("{}", path.display());

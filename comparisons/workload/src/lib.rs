@@ -11,5 +11,11 @@ pub mod payload;
 pub mod database;
 
 /// The allocator of every server under test: whoever links this library has it, so no target can differ in it.
+#[cfg(not(feature = "count-allocations"))]
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// The same allocator with a count of what it is asked for.
+#[cfg(feature = "count-allocations")]
+#[global_allocator]
+static ALLOCATOR: probe::allocator::Counting<mimalloc::MiMalloc> = probe::allocator::Counting(mimalloc::MiMalloc);

@@ -6,6 +6,8 @@
 //!
 //! Read next: `message.rs` (what is said), `control.rs` (how a target says it), `load.rs`, `suite.rs`.
 
+#[cfg(any(test, feature = "count-allocations"))]
+pub mod allocator;
 pub mod control;
 pub mod load;
 pub mod message;
@@ -15,5 +17,5 @@ pub mod usage;
 pub mod versions;
 
 pub use control::Control;
-pub use message::{Command, Counters, Ready, Reply};
+pub use message::{Allocations, Command, Counters, Ready, Reply};
 pub use options::Options;

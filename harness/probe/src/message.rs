@@ -77,4 +77,18 @@ pub struct Counters {
     pub context_switches_voluntary: u64,
     /// Context switches because the kernel took the CPU away.
     pub context_switches_involuntary: u64,
+    /// What it allocated; only a build that counts allocations knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allocations: Option<Allocations>,
+}
+
+/// What a process has allocated since it began, the lab's own thread in it left out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Allocations {
+    /// Blocks that were asked for; a block that grows counts as a new one.
+    pub calls: u64,
+    /// Sizes of all those blocks, bytes.
+    pub bytes: u64,
+    /// Sizes of the blocks that have not been given back, bytes.
+    pub live_bytes: u64,
 }

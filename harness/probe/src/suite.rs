@@ -22,6 +22,9 @@ pub struct Case {
     pub connections: Option<u32>,
     /// The shortest kind of run that includes it.
     pub depth: Depth,
+    /// Whether something is counted in it, which takes one more build of every target.
+    #[serde(default)]
+    pub counted: bool,
 }
 
 /// How much of a suite is run when no case is named; each includes those before it.
@@ -80,6 +83,9 @@ pub struct Target {
     pub role: Role,
     /// Program and arguments. `{port}`, `{workers}` and `{database}` are filled in for servers without a control channel.
     pub command: Vec<String>,
+    /// The same for the build that counts its allocations; empty where there is none.
+    #[serde(default)]
+    pub counting: Vec<String>,
     /// The families of cases it serves; empty means all.
     pub serves: Vec<String>,
     /// Whether it speaks the control channel.

@@ -7,7 +7,7 @@ use nix::sys::{
     time::TimeVal,
 };
 
-use crate::message::Counters;
+use crate::message::{Allocations, Counters};
 
 /// The counters of this process, all threads together.
 ///
@@ -18,6 +18,7 @@ pub fn read() -> Counters {
     let mut counters = Counters {
         rss_bytes: kib_field(&status, "VmRSS:"),
         rss_peak_bytes: kib_field(&status, "VmHWM:"),
+        allocations: allocations(),
         ..Counters::default()
     };
     if let Ok(usage) = getrusage(UsageWho::RUSAGE_SELF) {
@@ -27,6 +28,16 @@ pub fn read() -> Counters {
         counters.context_switches_involuntary = count(usage.involuntary_context_switches());
     }
     counters
+}
+
+#[cfg(feature = "count-allocations")]
+fn allocations() -> Option<Allocations> {
+    crate::allocator::read()
+}
+
+#[cfg(not(feature = "count-allocations"))]
+fn allocations() -> Option<Allocations> {
+    None
 }
 
 /// A field of /proc/PID/status in bytes; the file gives KiB (proc_pid_status(5)). 0 where it is missing.

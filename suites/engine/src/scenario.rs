@@ -3,7 +3,7 @@
 //! A case's family is the route it asks for, which is what a target serves or does not. What an answer must be is
 //! checked here for every one under load; the thorough checks before timing are in `verify.rs`.
 
-use harness::trial::Scenario;
+use harness::{count::Count, trial::Scenario};
 use probe::{
     load::{Body, Expect, Pick, Request},
     suite::{Case, Depth},
@@ -48,7 +48,21 @@ pub(crate) fn all() -> Vec<Scenario> {
         scenario.case.depth = Depth::Default;
         scenario
     }));
+    for scenario in &mut scenarios {
+        scenario.counts = counts(&scenario.case);
+        scenario.case.counted = !scenario.counts.is_empty();
+    }
     scenarios
+}
+
+/// What is counted in a case: the cost of a request, which does not depend on the number of connections, in the shapes,
+/// and the memory of idle connections where there are most of them.
+fn counts(case: &Case) -> Vec<Count> {
+    match case.connections {
+        None => vec![Count::Instructions, Count::SystemCalls, Count::Allocations],
+        Some(level) if CONNECTION_LEVELS.last() == Some(&level) => vec![Count::IdleConnections],
+        Some(_) => Vec::new(),
+    }
 }
 
 fn one(test: &str, id: &str, title: &str, requests: Vec<Request>) -> Scenario {
@@ -59,12 +73,14 @@ fn one(test: &str, id: &str, title: &str, requests: Vec<Request>) -> Scenario {
             title: title.to_owned(),
             connections: None,
             depth: Depth::Quick,
+            counted: false,
         },
         pipeline: 1,
         requests,
         pick: Pick::Cycle,
         reconnect_every: None,
         database: false,
+        counts: Vec::new(),
     }
 }
 

@@ -54,12 +54,14 @@ fn one(test: &str, title: &str, path: &str, body: Body) -> Scenario {
             title: title.to_owned(),
             connections: None,
             depth: Depth::Quick,
+            counted: false,
         },
         pipeline: 1,
         requests: vec![request(path.to_owned(), body)],
         pick: Pick::Cycle,
         reconnect_every: None,
         database: !matches!(test, "plaintext" | "json"),
+        counts: Vec::new(),
     }
 }
 

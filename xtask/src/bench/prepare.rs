@@ -51,6 +51,13 @@ fn suites() -> Result<Vec<String>> {
     Ok(names)
 }
 
+/// Whether the suite counts anything in the cases that are wanted, which are all if none is named.
+pub(super) fn is_counted(program: &Path, wanted: &[String]) -> Result<bool> {
+    let is_wanted = |name: &str| wanted.iter().any(|wanted| wanted.split('@').next() == Some(name));
+    let cases = suite::cases(program)?;
+    Ok(cases.iter().any(|case| case.counted && (wanted.is_empty() || is_wanted(&case.id) || is_wanted(&case.test))))
+}
+
 /// Refuses a case that the suite does not know.
 pub(super) fn check_cases(program: &Path, wanted: &[String]) -> Result<()> {
     if wanted.is_empty() {
@@ -92,7 +99,7 @@ pub(super) fn print_list(program: &Path, entries: &[Entry]) -> Result<ExitCode> 
 }
 
 /// Builds the load generator, the seeder and the targets, each alone.
-pub(super) fn build(entries: &[Entry], profile: &str, host: &Host) -> Result<Prepared> {
+pub(super) fn build(entries: &[Entry], profile: &str, host: &Host, counted: bool) -> Result<Prepared> {
     let mut packages: Vec<&str> = entries.iter().filter_map(|entry| entry.package.as_deref()).collect();
     packages.dedup();
     let steps = packages.len() + 2;
@@ -105,16 +112,21 @@ pub(super) fn build(entries: &[Entry], profile: &str, host: &Host) -> Result<Pre
     let mut binaries = Vec::new();
     for (index, package) in packages.iter().enumerate() {
         step(index + 2, package, &format!("a server under test (profile {profile})"));
-        binaries.push((*package, Request::new(package, profile).build()?));
+        // First, so that the timed build is what lies where cargo puts it afterwards.
+        let counting = if counted { Some(counting(package, profile)?) } else { None };
+        binaries.push((*package, Request::new(package, profile).build()?, counting));
     }
     step(steps, "workload-seed", "it fills the database and reads it behind the servers' backs (profile release)");
     let seeder =
         Request { binary: "workload-seed", features: &["database"], ..Request::new("workload", profile) }.build()?;
     let mut prepared = Prepared { targets: Vec::new(), artifacts: Vec::new(), loadgen, seeder };
     for entry in entries {
-        let binary = match &entry.package {
-            Some(package) => binaries.iter().find(|(name, _)| name == package).map(|(_, path)| path.clone()),
-            None => entry.command.first().and_then(build::find_program),
+        let (binary, counting) = match &entry.package {
+            Some(package) => binaries
+                .iter()
+                .find(|(name, ..)| name == package)
+                .map_or((None, None), |(_, path, counting)| (Some(path.clone()), counting.as_deref())),
+            None => (entry.command.first().and_then(build::find_program), None),
         };
         let Some(binary) = binary else {
             bail!(
@@ -124,28 +136,40 @@ pub(super) fn build(entries: &[Entry], profile: &str, host: &Host) -> Result<Pre
             );
         };
         prepared.artifacts.push(build::describe_artifact(entry, &binary, profile, &host.rustc)?);
-        prepared.targets.push(target(entry, &binary));
+        prepared.targets.push(target(entry, &binary, counting));
     }
     Ok(prepared)
 }
 
-fn target(entry: &Entry, binary: &Path) -> Target {
+fn target(entry: &Entry, binary: &Path, counting: Option<&Path>) -> Target {
     let ours = entry.package.is_some();
-    let command = if ours {
+    let started = |binary: &Path| {
         let mut command = vec![binary.to_string_lossy().into_owned()];
         command.extend(entry.arguments.iter().cloned());
         command
-    } else {
-        entry.command.clone()
     };
     Target {
         name: entry.name.clone(),
         role: entry.role,
-        command,
+        command: if ours { started(binary) } else { entry.command.clone() },
+        counting: counting.map(started).unwrap_or_default(),
         serves: entry.serves.clone(),
         control: ours || entry.control,
         port: entry.port,
     }
+}
+
+/// Builds a target so that it counts its allocations, and returns a copy that the timed build does not replace.
+fn counting(package: &str, profile: &str) -> Result<PathBuf> {
+    let binary = Request { features: &["count-allocations"], ..Request::new(package, profile) }.build()?;
+    let folder = layout::target_folder()?.join("lab").join("counting").join(profile);
+    let kept = folder.join(package);
+    fs::create_dir_all(&folder)
+        // A copy under another name first: a program that still runs from the old one cannot be written over.
+        .and_then(|()| fs::copy(&binary, kept.with_extension("draft")))
+        .and_then(|_| fs::rename(kept.with_extension("draft"), &kept))
+        .with_context(|| format!("{} cannot be kept as {}", binary.display(), kept.display()))?;
+    Ok(kept)
 }
 
 fn say(text: &str) {

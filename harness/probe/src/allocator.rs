@@ -1,0 +1,139 @@
+//! Counts what a process allocates, around the allocator that it would have used anyway. Only in builds that are counted
+//! and never timed: the feature `count-allocations`.
+//!
+//! Leaves reporting to `usage.rs`. Threads of the lab's own can be exempt, so that asking changes nothing.
+#![allow(unsafe_code, reason = "GlobalAlloc is an unsafe trait: the only door to what a program allocates")]
+
+use std::{
+    alloc::{GlobalAlloc, Layout},
+    cell::Cell,
+    sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed},
+};
+
+use crate::message::Allocations;
+
+static CALLS: AtomicU64 = AtomicU64::new(0);
+static BYTES: AtomicU64 = AtomicU64::new(0);
+/// Signed, since what one thread allocated may be freed by another that is exempt.
+static LIVE_BYTES: AtomicI64 = AtomicI64::new(0);
+
+thread_local! {
+    // Without a destructor and with a constant beginning, so that asking for it never allocates.
+    static EXEMPT: Cell<bool> = const { Cell::new(false) };
+}
+
+/// An allocator that counts and hands on to `A`.
+#[derive(Debug)]
+pub struct Counting<A>(pub A);
+
+// SAFETY: every method hands its arguments on unchanged to `A`, which keeps the promises of GlobalAlloc, and returns what
+// `A` returned; counting touches atomics and a constant thread-local, and neither allocates nor unwinds.
+unsafe impl<A: GlobalAlloc> GlobalAlloc for Counting<A> {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count(layout.size(), 0);
+        // SAFETY: the caller keeps GlobalAlloc's conditions, which are the same for `A`.
+        unsafe { self.0.alloc(layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        count(layout.size(), 0);
+        // SAFETY: as in `alloc`.
+        unsafe { self.0.alloc_zeroed(layout) }
+    }
+
+    unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        count(size, layout.size());
+        // SAFETY: as in `alloc`; `block` came from `A`, as every block of this allocator does.
+        unsafe { self.0.realloc(block, layout, size) }
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        if !EXEMPT.get() {
+            LIVE_BYTES.fetch_sub(signed(layout.size()), Relaxed);
+        }
+        // SAFETY: as in `realloc`.
+        unsafe { self.0.dealloc(block, layout) }
+    }
+}
+
+/// Counts one block of `size` bytes that replaces one of `replaced`.
+fn count(size: usize, replaced: usize) {
+    if !EXEMPT.get() {
+        CALLS.fetch_add(1, Relaxed);
+        BYTES.fetch_add(size as u64, Relaxed);
+        LIVE_BYTES.fetch_add(signed(size) - signed(replaced), Relaxed);
+    }
+}
+
+/// A size as a signed number; a layout is never larger than `isize::MAX`.
+fn signed(size: usize) -> i64 {
+    i64::try_from(size).unwrap_or(i64::MAX)
+}
+
+/// Leaves out what the calling thread allocates and frees from now on.
+pub(crate) fn exempt_this_thread() {
+    EXEMPT.set(true);
+}
+
+/// What was counted so far; `None` in a program that does not allocate through [`Counting`].
+pub(crate) fn read() -> Option<Allocations> {
+    let calls = CALLS.load(Relaxed);
+    // A program that counts has allocated long before anybody can ask.
+    (calls > 0).then(|| Allocations {
+        calls,
+        bytes: BYTES.load(Relaxed),
+        live_bytes: u64::try_from(LIVE_BYTES.load(Relaxed)).unwrap_or(0),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{alloc::System, hint::black_box};
+
+    use super::*;
+
+    #[global_allocator]
+    static COUNTING: Counting<System> = Counting(System);
+
+    /// What `work` allocates on a thread of its own, other tests' allocations aside: the least of several attempts.
+    fn counted(work: fn()) -> (u64, u64, i64) {
+        let once = || {
+            let now = || (CALLS.load(Relaxed), BYTES.load(Relaxed), LIVE_BYTES.load(Relaxed));
+            let before = now();
+            work();
+            let after = now();
+            (after.0 - before.0, after.1 - before.1, after.2 - before.2)
+        };
+        (0..100).map(|_| once()).min().unwrap()
+    }
+
+    #[test]
+    fn allocations_are_counted_once_and_growing_is_one_more() {
+        for (work, expected) in [
+            ((|| drop(black_box(Box::new([0_u8; 64])))) as fn(), (1, 64, 0)),
+            (|| drop(black_box(vec![0_u8; 100])), (1, 100, 0)),
+            (|| std::mem::forget(black_box(Box::new([0_u8; 48]))), (1, 48, 48)),
+            (
+                || {
+                    let mut text = Vec::<u8>::with_capacity(16);
+                    black_box(&mut text).reserve_exact(32);
+                },
+                (2, 48, 0),
+            ),
+            (|| {}, (0, 0, 0)),
+        ] {
+            assert_eq!(counted(work), expected);
+        }
+        assert!(read().is_some_and(|allocations| allocations.live_bytes > 0));
+    }
+
+    #[test]
+    fn an_exempt_thread_is_not_counted() {
+        std::thread::spawn(|| {
+            exempt_this_thread();
+            assert_eq!(counted(|| drop(black_box(vec![0_u8; 4096]))), (0, 0, 0));
+        })
+        .join()
+        .unwrap();
+    }
+}

@@ -1,0 +1,237 @@
+//! Counts what a request costs: instructions, system calls, allocations, and the bytes that an idle connection holds.
+//!
+//! Counts hardly move, so each is taken twice and two that differ are both declared void. Every count has launches of its
+//! own, under a tool or in a build that would spoil any time; nothing here is ever timed. How each is taken:
+//! `count/instructions.rs`, `count/system_calls.rs`, `count/allocations.rs`, `count/idle.rs`; what drives the server in
+//! exact numbers of requests is `count/drive.rs`.
+
+use std::{collections::BTreeMap, process::Command};
+
+use probe::suite::{Failure, Sample, Target};
+
+use crate::{
+    build,
+    target::{Server, Setup, Trouble},
+    trial::Launch,
+};
+
+mod allocations;
+mod drive;
+mod idle;
+mod instructions;
+mod system_calls;
+
+/// How many times longer a server may take for everything under a tool that interprets or stops it.
+const TOOL_SLOWDOWN: u32 = 12;
+
+/// Something that can be counted in a case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Count {
+    /// `instructions_per_request`, in user mode, with callgrind.
+    Instructions,
+    /// `system_calls_per_request` at saturation, with strace.
+    SystemCalls,
+    /// `allocations_per_request` and `allocated_bytes_per_request`, in the build that counts.
+    Allocations,
+    /// `bytes_per_idle_connection` in the build that counts, and `rss_bytes_per_idle_connection` in the timed one.
+    IdleConnections,
+}
+
+/// One metric with its figure.
+type Figure = (&'static str, f64);
+
+impl Count {
+    /// What it costs to take it, s: two counts and their launches, measured on two CPUs.
+    pub(crate) fn expected_s(self) -> f64 {
+        match self {
+            Self::Instructions => 10.0,
+            Self::SystemCalls => 6.0,
+            Self::Allocations => 0.8,
+            Self::IdleConnections => 3.0,
+        }
+    }
+
+    /// What it counts, in words.
+    pub(crate) fn words(self) -> &'static str {
+        match self {
+            Self::Instructions => "instructions",
+            Self::SystemCalls => "system calls",
+            Self::Allocations => "allocations",
+            Self::IdleConnections => "idle connections",
+        }
+    }
+
+    fn tool(self) -> Option<&'static str> {
+        match self {
+            Self::Instructions => Some("valgrind"),
+            Self::SystemCalls => Some("strace"),
+            Self::Allocations | Self::IdleConnections => None,
+        }
+    }
+
+    /// Why it cannot be taken of `target` on this machine, with what to do about it.
+    pub(crate) fn obstacle(self, target: &Target) -> Option<String> {
+        let words = self.words();
+        if !target.control {
+            return Some(format!("Target {} has no control channel: its {words} were not counted.", target.name));
+        }
+        if self == Self::Allocations && target.counting.is_empty() {
+            return Some(format!(
+                "Target {} has no build that counts allocations: they were not counted.",
+                target.name
+            ));
+        }
+        let tool = self.tool()?;
+        build::find_program(tool).is_none().then(|| {
+            format!("There is no {tool}: the {words} of a request were not counted; sudo apt-get install -y {tool}")
+        })
+    }
+
+    /// How it is counted here, for the record.
+    pub(crate) fn method(self) -> Option<String> {
+        let tool = self.tool()?;
+        let output = Command::new(tool).arg("--version").output().ok()?;
+        let version = String::from_utf8_lossy(&output.stdout).lines().next()?.to_owned();
+        let how = match self {
+            Self::Instructions => format!("callgrind, GLIBC_TUNABLES={}", instructions::GLIBC_TUNABLES),
+            _ => "-f -c, at saturation".to_owned(),
+        };
+        Some(format!("The {} of a request were counted with {version} ({how}).", self.words()))
+    }
+
+    /// How far two counts may lie apart: as a share of the larger, and absolutely, whichever is more.
+    ///
+    /// The share is that of the lab's rule for counts. What depends on who waits for whom, or on pages of memory, is given
+    /// more; what may be nothing at all is given an absolute slack of one in a hundred requests, or a byte.
+    fn tolerance(metric: &str) -> (f64, f64) {
+        match metric {
+            "system_calls_per_request" => (0.05, 0.0),
+            "rss_bytes_per_idle_connection" => (0.1, 16.0),
+            "allocations_per_request" => (0.005, 0.01),
+            "allocated_bytes_per_request" | "bytes_per_idle_connection" => (0.005, 1.0),
+            _ => (0.005, 0.0),
+        }
+    }
+}
+
+/// Takes a count twice, each time in launches of its own.
+///
+/// # Errors
+/// Why there is no count.
+pub(crate) fn take(count: Count, launch: &Launch<'_>) -> Result<Vec<Sample>, Failure> {
+    let once = match count {
+        Count::Instructions => instructions::count,
+        Count::SystemCalls => system_calls::count,
+        Count::Allocations => allocations::count,
+        Count::IdleConnections => idle::count,
+    };
+    let mut samples = Vec::new();
+    for round in 0..2 {
+        let launch = Launch { round, ..*launch };
+        let mut sample = launch.sample();
+        sample.metrics = once(&launch)?.into_iter().map(|(name, figure)| (name.to_owned(), figure)).collect();
+        samples.push(sample);
+    }
+    if let [first, second] = samples.as_mut_slice() {
+        let void = disagreements(&first.metrics, &second.metrics);
+        first.void.clone_from(&void);
+        second.void = void;
+    }
+    Ok(samples)
+}
+
+/// Metrics whose two counts differ, with the reason why they are no figures.
+fn disagreements(first: &BTreeMap<String, f64>, second: &BTreeMap<String, f64>) -> BTreeMap<String, String> {
+    let mut void = BTreeMap::new();
+    for (metric, one) in first {
+        let Some(other) = second.get(metric) else { continue };
+        let (share, slack) = Count::tolerance(metric);
+        let apart = (one - other).abs();
+        let larger = one.abs().max(other.abs());
+        if apart > slack.max(share * larger) {
+            let percent = 100.0 * apart / larger;
+            let reason = format!("counted twice, {one:.2} and {other:.2}: {percent:.1} % apart, so it is unstable");
+            void.insert(metric.clone(), reason);
+        }
+    }
+    void
+}
+
+/// The slope of the line nearest to the points (least squares): what one more on the first axis costs on the second.
+/// `None` when all points stand above one another.
+fn slope(points: &[(f64, f64)]) -> Option<f64> {
+    let n = points.len() as f64;
+    let (sum_x, sum_y) = points.iter().fold((0.0, 0.0), |sum, point| (sum.0 + point.0, sum.1 + point.1));
+    let (mean_x, mean_y) = (sum_x / n, sum_y / n);
+    let (above, below) = points
+        .iter()
+        .fold((0.0, 0.0), |sum, (x, y)| (sum.0 + (x - mean_x) * (y - mean_y), sum.1 + (x - mean_x) * (x - mean_x)));
+    (below > 0.0).then(|| above / below)
+}
+
+impl Launch<'_> {
+    /// Starts `target`, to be counted and not timed.
+    fn start_counted(&self, target: &Target, slowdown: u32) -> Result<Server, Failure> {
+        let database = self.database.filter(|_| self.scenario.database);
+        let setup = Setup { cpus: &self.plan.placement.server, database, slowdown };
+        Server::start(target, &setup).map_err(|trouble| self.troubled(trouble))
+    }
+
+    /// The target with a tool before its command.
+    fn under(&self, tool: &[String]) -> Target {
+        let mut target = self.target.clone();
+        target.command = tool.iter().chain(&self.target.command).cloned().collect();
+        target
+    }
+
+    /// The target's build that counts its allocations.
+    fn counting(&self) -> Target {
+        Target { command: self.target.counting.clone(), ..self.target.clone() }
+    }
+
+    fn troubled(&self, trouble: Trouble) -> Failure {
+        self.failure(trouble.reason, trouble.stderr_tail, false)
+    }
+
+    fn uncounted(&self, error: impl std::fmt::Display) -> Failure {
+        self.failure(format!("target {} cannot be counted: {error}", self.target.name), Vec::new(), false)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_fixed_cancels_out_of_a_slope() {
+        for (points, expected) in [
+            (&[(1000.0, 5_001_000.0), (3000.0, 15_001_000.0)][..], Some(5000.0)),
+            (&[(0.0, 7.0), (1000.0, 2007.0), (4000.0, 8007.0)], Some(2.0)),
+            (&[(0.0, 5.0), (1.0, 5.0)], Some(0.0)),
+            (&[(4.0, 1.0), (4.0, 2.0)], None),
+            (&[(4.0, 1.0)], None),
+            (&[], None),
+        ] {
+            assert_eq!(slope(points), expected, "{points:?}");
+        }
+    }
+
+    #[test]
+    fn counts_that_differ_are_void_and_name_themselves() {
+        for (metric, one, other, stable) in [
+            ("instructions_per_request", 1000.0, 1004.9, true),
+            ("instructions_per_request", 1000.0, 1006.0, false),
+            ("system_calls_per_request", 2.0, 2.08, true),
+            ("system_calls_per_request", 2.0, 2.2, false),
+            ("allocations_per_request", 0.0, 0.009, true),
+            ("allocations_per_request", 0.0, 0.02, false),
+            ("allocations_per_request", 12.0, 12.05, true),
+            ("allocations_per_request", 12.0, 13.0, false),
+        ] {
+            let figure = |value| BTreeMap::from([(metric.to_owned(), value)]);
+            let void = disagreements(&figure(one), &figure(other));
+            assert_eq!(void.is_empty(), stable, "{metric} {one} {other}: {void:?}");
+            assert!(stable || void[metric].contains("counted twice"), "{void:?}");
+        }
+    }
+}
