@@ -95,7 +95,8 @@ fn look_for(tools: &[Tool], must_have: bool) -> (Vec<String>, bool) {
 /// Builds every program but this one, each alone, as `bench` does: tests start them, and alone is how they are used.
 fn build_programs(packages: &[Package]) -> Result<()> {
     for package in packages.iter().filter(|package| package.name != env!("CARGO_PKG_NAME")) {
-        for program in &package.programs {
+        // The fuzz targets need another toolchain, and no test starts them.
+        for program in package.programs.iter().filter(|program| !program.features.iter().any(|it| it == "libfuzzer")) {
             eprintln!("building {}, which tests start", program.name);
             let features: Vec<&str> = program.features.iter().map(String::as_str).collect();
             build::Request { package: &package.name, binary: &program.name, profile: "light", features: &features }
