@@ -15,7 +15,7 @@ use armature_core::{
 
 use crate::{
     cut::{self, Number},
-    reference,
+    reference::{self, find},
     request_head::{BOUNDS, limits, matches_reference},
 };
 
@@ -32,12 +32,22 @@ enum Event {
 /// Reads the connection's input and compares.
 pub fn run(bytes: &[u8]) {
     let limits = Limits { chunk_extension_bytes_max: 32, trailer_bytes_max: 128, ..limits() };
-    let whole = read(std::iter::once(bytes), &limits);
-    assert_eq!(read(bytes.chunks(1), &limits), whole, "byte by byte");
-    assert_eq!(read(cut::pieces(bytes), &limits), whole, "in pieces");
+    let (whole, left) = read(std::iter::once(bytes), &limits);
+    compare(&whole, &left, read(bytes.chunks(1), &limits).0);
+    compare(&whole, &left, read(cut::pieces(bytes), &limits).0);
     let heads = whole.iter().filter(|event| matches!(event, Event::Head(..))).count();
     let ends = bytes.windows(4).filter(|window| window == b"\r\n\r\n").count();
     assert!(heads <= ends, "{heads} heads, but {ends} ends of one");
+}
+
+fn compare(whole: &[Event], left: &[u8], mut cut: Vec<Event>) {
+    // Part of a head may be seen to be wrong before its end is there; in pieces it is judged when it is whole.
+    let is_early =
+        whole.last() == Some(&Event::Refused) && cut.len() < whole.len() && find(left, b"\r\n\r\n").is_none();
+    if is_early {
+        cut.push(Event::Refused);
+    }
+    assert_eq!(whole, cut);
 }
 
 /// One connection under way.
@@ -49,7 +59,8 @@ struct Reading<'a> {
     events: Vec<Event>,
 }
 
-fn read<'a>(pieces: impl Iterator<Item = &'a [u8]>, limits: &Limits) -> Vec<Event> {
+/// What happens when the input arrives in these pieces, and what is left of it in the end.
+fn read<'a>(pieces: impl Iterator<Item = &'a [u8]>, limits: &Limits) -> (Vec<Event>, Vec<u8>) {
     let mut reading = Reading {
         connection: Connection::default(),
         limits,
@@ -61,7 +72,7 @@ fn read<'a>(pieces: impl Iterator<Item = &'a [u8]>, limits: &Limits) -> Vec<Even
         reading.held.extend_from_slice(piece);
         while reading.step() {}
     }
-    reading.events
+    (reading.events, reading.held)
 }
 
 impl Reading<'_> {

@@ -88,7 +88,7 @@ fn parse(bytes: &[u8], status: StatusCode) -> (Vec<(String, Vec<u8>)>, String) {
 
 fn serves(wanted: &Wanted, bytes: &[u8]) {
     let mut message =
-        format!("POST /respond HTTP/1.1\r\nHost: h\r\nContent-Length: {}\r\n\r\n", bytes.len()).into_bytes();
+        format!("POST /respond-declared HTTP/1.1\r\nHost: h\r\nContent-Length: {}\r\n\r\n", bytes.len()).into_bytes();
     message.extend_from_slice(bytes);
     let declared = wanted.fields.iter().rfind(|(name, _)| name == header::CONTENT_LENGTH);
     let declared = declared.and_then(|(_, value)| {
@@ -103,7 +103,14 @@ fn serves(wanted: &Wanted, bytes: &[u8]) {
         // A second answer would be taken for what is missing of the first.
         client.send(&message.repeat(2));
         let came = client.finish();
-        assert!(loopback::read(&came, false).is_none(), "a wrong length passed: {}", came.escape_ascii());
+        let context = || format!("a wrong length passed: {}", came.escape_ascii());
+        match loopback::read(&came, false) {
+            None => {}
+            // Of a longer body the pieces that fit may have come.
+            Some((_, after)) => {
+                assert!(after.is_empty() && declared < Some(wanted.content().len() as u64), "{}", context());
+            }
+        }
         return;
     }
     let answer = CLIENT.with_borrow_mut(|client| {

@@ -13,7 +13,7 @@ use armature_core::{
     body::{BodyError, BodySource, StreamError},
     extract::FromHead,
     get,
-    http::{HeaderName, HeaderValue},
+    http::{HeaderName, HeaderValue, header},
     post,
     service::RequestHead,
 };
@@ -121,7 +121,8 @@ pub(super) fn app() -> Router {
         .route("/ignore", post(async || "ignored"))
         .route("/shape", post(async |Json(shape): Json<Shape>| Json(shape)))
         .route("/value", post(async |Json(value): Json<serde_json::Value>| Json(value)))
-        .route("/respond", post(respond))
+        .route("/respond", post(async |body: Bytes| respond(&body, false)))
+        .route("/respond-declared", post(async |body: Bytes| respond(&body, true)))
         .route(
             "/stream",
             get(async || Response::new("text/plain", Body::stream(Pieces(["a", "", "bc"].map(Vec::from).into())))),
@@ -157,8 +158,11 @@ async fn digest(mut body: RequestBody) -> Result<String, BodyError> {
     Ok(format!("{count} {sum} {:?}", body.trailers()))
 }
 
-async fn respond(body: Bytes) -> Response {
-    Wanted::parse(&body).map_or(Response::status(StatusCode::UNPROCESSABLE_ENTITY), |wanted| wanted.response())
+/// The response that the body asks for, with or without the length that it declares.
+fn respond(body: &[u8], declares: bool) -> Response {
+    let Some(mut wanted) = Wanted::parse(body) else { return Response::status(StatusCode::UNPROCESSABLE_ENTITY) };
+    wanted.fields.retain(|(name, _)| declares || name != header::CONTENT_LENGTH);
+    wanted.response()
 }
 
 async fn echo(mut connection: Upgraded) {
