@@ -53,7 +53,7 @@ pub use error::{Error, ErrorKind};
 pub use extract::{Json, Path, Query, State};
 pub use http::{Method, StatusCode};
 pub use limits::{HEAD_FIELDS_CEILING, Limits};
-pub use respond::{Html, IntoResponse, Response};
+pub use respond::{Html, IntoResponse, MediaType, Response};
 pub use server::{Balance, Handle, IntoService, Server, WorkerContext};
 pub use service::{MethodRouter, Router, Routes, Service, any, delete, get, head, options, patch, post, put};
 pub use upgrade::Upgraded;

@@ -15,14 +15,41 @@ use crate::{
     upgrade::{Run, Upgraded},
 };
 
-/// `text/plain; charset=utf-8`, the type of strings.
-pub const TEXT_PLAIN: &str = "text/plain; charset=utf-8";
-/// `text/html; charset=utf-8`, the type of [`Html`].
-pub const TEXT_HTML: &str = "text/html; charset=utf-8";
-/// `application/json`, the type of [`Json`](crate::extract::Json).
-pub const APPLICATION_JSON: &str = "application/json";
-/// `application/octet-stream`, the type of bytes.
-pub const OCTET_STREAM: &str = "application/octet-stream";
+/// The value of Content-Type, known when the program is compiled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MediaType(&'static str);
+
+impl MediaType {
+    /// `text/plain; charset=utf-8`, the type of strings.
+    pub const TEXT: Self = Self::from_static("text/plain; charset=utf-8");
+    /// `text/html; charset=utf-8`, the type of [`Html`].
+    pub const HTML: Self = Self::from_static("text/html; charset=utf-8");
+    /// `application/json`, the type of [`Json`](crate::extract::Json).
+    pub const JSON: Self = Self::from_static("application/json");
+    /// `application/octet-stream`, the type of bytes.
+    pub const BYTES: Self = Self::from_static("application/octet-stream");
+
+    /// A type by its name, with parameters if it has any.
+    ///
+    /// # Panics
+    /// When a character is not printable ASCII; in a constant, that is an error of the compiler.
+    #[must_use]
+    pub const fn from_static(name: &'static str) -> Self {
+        let bytes = name.as_bytes();
+        let mut at = 0;
+        while at < bytes.len() {
+            assert!(matches!(bytes[at], b' '..=b'~'), "a media type is printable ASCII");
+            at += 1;
+        }
+        Self(name)
+    }
+
+    /// The name, as it goes on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        self.0
+    }
+}
 
 /// A response.
 pub struct Response {
@@ -58,8 +85,8 @@ impl Response {
     /// 200 with a body of this type.
     #[must_use]
     #[inline]
-    pub fn new(content_type: &'static str, body: impl Into<Body>) -> Self {
-        Self { content_type, body: body.into(), ..Self::status(StatusCode::OK) }
+    pub fn new(media_type: MediaType, body: impl Into<Body>) -> Self {
+        Self { content_type: media_type.0, body: body.into(), ..Self::status(StatusCode::OK) }
     }
 
     /// 101, after which `run` has the connection for itself and speaks `protocol` on it.
@@ -197,38 +224,38 @@ impl IntoResponse for StatusCode {
 impl IntoResponse for &'static str {
     #[inline]
     fn into_response(self) -> Response {
-        Response::new(TEXT_PLAIN, self)
+        Response::new(MediaType::TEXT, self)
     }
 }
 
 impl IntoResponse for String {
     fn into_response(self) -> Response {
-        Response::new(TEXT_PLAIN, self)
+        Response::new(MediaType::TEXT, self)
     }
 }
 
 impl IntoResponse for SmallString {
     #[inline]
     fn into_response(self) -> Response {
-        Response::new(TEXT_PLAIN, self)
+        Response::new(MediaType::TEXT, self)
     }
 }
 
 impl IntoResponse for &'static [u8] {
     fn into_response(self) -> Response {
-        Response::new(OCTET_STREAM, self)
+        Response::new(MediaType::BYTES, self)
     }
 }
 
 impl IntoResponse for Vec<u8> {
     fn into_response(self) -> Response {
-        Response::new(OCTET_STREAM, self)
+        Response::new(MediaType::BYTES, self)
     }
 }
 
 impl IntoResponse for Bytes {
     fn into_response(self) -> Response {
-        Response::new(OCTET_STREAM, self)
+        Response::new(MediaType::BYTES, self)
     }
 }
 
@@ -244,7 +271,7 @@ pub struct Html<T>(pub T);
 
 impl<T: Into<Body>> IntoResponse for Html<T> {
     fn into_response(self) -> Response {
-        Response::new(TEXT_HTML, self.0)
+        Response::new(MediaType::HTML, self.0)
     }
 }
 
@@ -277,5 +304,39 @@ impl<T: IntoResponse, const N: usize> IntoResponse for ([(HeaderName, HeaderValu
 impl<T: IntoResponse, const N: usize> IntoResponse for (StatusCode, [(HeaderName, HeaderValue); N], T) {
     fn into_response(self) -> Response {
         (self.1, self.2).into_response().with_status(self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_would_split_a_response_cannot_be_built() {
+        for value in ["a\r\nb: c", "a\nb", "a\rb", "a\0b"] {
+            assert!(HeaderValue::from_str(value).is_err(), "{value:?}");
+            assert!(HeaderName::from_bytes(value.as_bytes()).is_err(), "{value:?}");
+            assert!(std::panic::catch_unwind(|| MediaType::from_static(value)).is_err(), "{value:?}");
+        }
+    }
+
+    #[test]
+    fn fields_are_kept_as_they_were_set_but_for_framing() {
+        let value = HeaderValue::from_static;
+        let response = Response::new(MediaType::TEXT, "a")
+            .with_header(header::ETAG, value("\"1\""))
+            .with_header(header::SET_COOKIE, value("a=b"))
+            .with_header(header::SET_COOKIE, value(""))
+            .with_header(header::TRANSFER_ENCODING, value("gzip"))
+            .with_header(header::CONTENT_LENGTH, value("7"))
+            .with_header(header::CONNECTION, value("close"))
+            .with_header(header::CONTENT_TYPE, value("text/css"));
+        let map = response.header_map();
+        assert_eq!(map.get_all(header::SET_COOKIE).iter().collect::<Vec<_>>(), ["a=b", ""]);
+        assert_eq!(
+            (map.len(), &map[header::CONTENT_TYPE], &map[header::ETAG]),
+            (4, &value("text/css"), &value("\"1\""))
+        );
+        assert!(response.close);
     }
 }

@@ -85,6 +85,13 @@ impl fmt::Display for BodyError {
 
 impl error::Error for BodyError {}
 
+impl From<Bytes> for RequestBody {
+    /// A body that is here as a whole, without a limit: for calling handlers and extractors without a connection.
+    fn from(bytes: Bytes) -> Self {
+        Self::whole(bytes, u64::MAX, None)
+    }
+}
+
 impl RequestBody {
     /// No body.
     #[must_use]

@@ -26,7 +26,7 @@ use crate::{
     h1::{self, Refusal, connection::NextHead, framing::Framing},
     http::StatusCode,
     io::Stream,
-    respond::{Response, TEXT_PLAIN},
+    respond::{MediaType, Response},
     service::{Request, RequestHead, Service, Slot},
     upgrade::{Run, Upgraded},
     worker::{Worker, timer::TimerKey},
@@ -347,7 +347,7 @@ impl<IO: Stream, S: Service> Conn<IO, S> {
     fn refuse(&mut self, refusal: Refusal) {
         self.worker.counters.refused.add(1);
         self.protocol.close();
-        self.respond(Response::new(TEXT_PLAIN, refusal.reason()).with_status(refusal.status()));
+        self.respond(Response::new(MediaType::TEXT, refusal.reason()).with_status(refusal.status()));
     }
 
     /// Hands the socket, and what was read from it behind the request, to what the handler wants to run on it.

@@ -9,7 +9,7 @@ use crate::{
     buffer,
     extract::{FromRequest, Rejection, ViaBody},
     http::StatusCode,
-    respond::{APPLICATION_JSON, IntoResponse, Response, TEXT_PLAIN},
+    respond::{IntoResponse, MediaType, Response},
     service::{Request, RequestHead},
 };
 
@@ -65,7 +65,7 @@ impl<T: Serialize> IntoResponse for Json<T> {
     fn into_response(self) -> Response {
         let mut body = buffer::take();
         match serde_json::to_writer(&mut body, &self.0) {
-            Ok(()) => Response::new(APPLICATION_JSON, body),
+            Ok(()) => Response::new(MediaType::JSON, body),
             Err(error) => unserializable(&error),
         }
     }
@@ -74,5 +74,6 @@ impl<T: Serialize> IntoResponse for Json<T> {
 /// A map with keys that are no strings, or a Serialize of the program's own that failed.
 #[cold]
 fn unserializable(error: &serde_json::Error) -> Response {
-    Response::new(TEXT_PLAIN, format!("the answer is not JSON: {error}")).with_status(StatusCode::INTERNAL_SERVER_ERROR)
+    Response::new(MediaType::TEXT, format!("the answer is not JSON: {error}"))
+        .with_status(StatusCode::INTERNAL_SERVER_ERROR)
 }

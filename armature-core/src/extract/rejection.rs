@@ -5,7 +5,7 @@ use std::{borrow::Cow, error, fmt};
 use crate::{
     body::BodyError,
     http::StatusCode,
-    respond::{IntoResponse, Response, TEXT_PLAIN},
+    respond::{IntoResponse, MediaType, Response},
 };
 
 /// A status and a sentence for the client.
@@ -54,8 +54,8 @@ impl From<BodyError> for Rejection {
 impl IntoResponse for Rejection {
     fn into_response(self) -> Response {
         let response = match self.reason {
-            Cow::Borrowed(reason) => Response::new(TEXT_PLAIN, reason),
-            Cow::Owned(reason) => Response::new(TEXT_PLAIN, reason),
+            Cow::Borrowed(reason) => Response::new(MediaType::TEXT, reason),
+            Cow::Owned(reason) => Response::new(MediaType::TEXT, reason),
         };
         let response = response.with_status(self.status);
         if self.close { response.with_close() } else { response }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::{
-    respond::Response,
+    respond::{MediaType, Response},
     worker::{
         counters::{Counters, WorkerCounters, prometheus},
         stop::Stop,
@@ -66,6 +66,7 @@ impl Handle {
     /// ```
     #[must_use]
     pub fn prometheus(&self) -> Response {
-        Response::new("text/plain; version=0.0.4; charset=utf-8", prometheus(&self.worker_counters()))
+        const PROMETHEUS: MediaType = MediaType::from_static("text/plain; version=0.0.4; charset=utf-8");
+        Response::new(PROMETHEUS, prometheus(&self.worker_counters()))
     }
 }

@@ -19,8 +19,8 @@ use std::{
 };
 
 use armature_core::{
-    Balance, Body, Handle, Json, Limits, Method, Path, Query, RequestBody, Response, Router, Server, SmallString,
-    State, StatusCode, Upgraded, WorkerContext, any,
+    Balance, Body, Handle, Json, Limits, MediaType, Method, Path, Query, RequestBody, Response, Router, Server,
+    SmallString, State, StatusCode, Upgraded, WorkerContext, any,
     body::{BodyError, BodySource, StreamError},
     extract::FromHead,
     get,
@@ -118,7 +118,7 @@ impl BodySource for Pieces {
 
 fn pieces(pieces: &[&'static str], declared: Option<u64>) -> Response {
     let pieces = pieces.iter().map(|piece| Bytes::from_static(piece.as_bytes())).collect();
-    Response::new("text/plain", Body::stream(Pieces { pieces, declared }))
+    Response::new(MediaType::TEXT, Body::stream(Pieces { pieces, declared }))
 }
 
 /// What a request says about itself, in one line.
@@ -198,13 +198,13 @@ pub(crate) fn app() -> Router {
         )
         .route("/short", get(async || pieces(&["short"], Some(8))))
         .route("/long", get(async || pieces(&["too ", "long"], Some(6))))
-        .route("/broken", get(async || Response::new("text/plain", Body::stream(Broken))))
+        .route("/broken", get(async || Response::new(MediaType::TEXT, Body::stream(Broken))))
         .route("/panic", get(async || -> &str { resume_unwind(Box::new("without a message on stderr")) }))
         .route("/large", get(async || vec![b'x'; 100_000]))
         .route("/gate", get(gate))
         .route("/upgrade", get(async || Response::upgrade(HeaderValue::from_static("shout"), shout)))
         .route("/bare-101", get(async || StatusCode::SWITCHING_PROTOCOLS))
-        .route("/closing", get(async || Response::new("text/plain", "closing").with_close()))
+        .route("/closing", get(async || Response::new(MediaType::TEXT, "closing").with_close()))
         .route("/tagged", get(async || ([(header::ETAG, HeaderValue::from_static("\"1\""))], "tagged")))
 }
 

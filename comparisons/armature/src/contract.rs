@@ -1,7 +1,7 @@
 //! The routes of the contract as armature handlers. Leaves sockets and runtimes to `armature_core::Server`.
 
 use armature_core::{
-    Html, IntoResponse, Json, Path, Query, Response, Router, SmallString, State, StatusCode, get, post,
+    Body, Html, IntoResponse, Json, MediaType, Path, Query, Response, Router, SmallString, State, StatusCode, get, post,
 };
 use bytes::Bytes;
 use serde::Deserialize;
@@ -27,8 +27,10 @@ pub(crate) fn router(database: Option<Database>) -> Router {
         .with_state(database)
 }
 
-fn text(body: impl Into<armature_core::Body>) -> Response {
-    Response::new(payload::TEXT_PLAIN, body)
+const TEXT: MediaType = MediaType::from_static(payload::TEXT_PLAIN);
+
+fn text(body: impl Into<Body>) -> Response {
+    Response::new(TEXT, body)
 }
 
 async fn db(State(database): State<Option<Database>>) -> Result<Json<World>, Failure> {

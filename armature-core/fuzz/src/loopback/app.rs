@@ -15,6 +15,7 @@ use armature_core::{
     get,
     http::{HeaderName, HeaderValue, header},
     post,
+    respond::IntoResponse,
     service::RequestHead,
 };
 use bytes::Bytes;
@@ -123,13 +124,10 @@ pub(super) fn app() -> Router {
         .route("/value", post(async |Json(value): Json<serde_json::Value>| Json(value)))
         .route("/respond", post(async |body: Bytes| respond(&body, false)))
         .route("/respond-declared", post(async |body: Bytes| respond(&body, true)))
-        .route(
-            "/stream",
-            get(async || Response::new("text/plain", Body::stream(Pieces(["a", "", "bc"].map(Vec::from).into())))),
-        )
+        .route("/stream", get(async || Body::stream(Pieces(["a", "", "bc"].map(Vec::from).into()))))
         .route("/nothing", get(async || StatusCode::NO_CONTENT))
         .route("/unmodified", get(async || StatusCode::NOT_MODIFIED))
-        .route("/closing", get(async || Response::new("text/plain", "closing").with_close()))
+        .route("/closing", get(async || "closing".into_response().with_close()))
         .route("/upgrade", get(async || Response::upgrade(HeaderValue::from_static("echo"), echo)))
         .fallback(async |Description(text), body: Bytes| format!("{text} {}", body.len()))
 }
