@@ -1,7 +1,7 @@
 //! The HTTP/1.1 engine: bytes in, decisions out. No socket, task, clock or global inside.
 //!
 //! It can be fuzzed, replayed and counted as a plain value. In the order of a request: [`connection`] looks for a head,
-//! [`scan`] waits for its end, [`line`] and [`head`] parse it, [`target`] and [`framing`] judge it, [`chunked`] reads the body,
+//! [`scan`] waits for its end, [`mod@line`] and [`head`] parse it, [`target`] and [`framing`] judge it, [`chunked`] reads the body,
 //! [`encode`] writes the answer; [`refusal`] is the table of everything that is turned away.
 
 pub(crate) mod ascii;

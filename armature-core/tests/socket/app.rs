@@ -146,6 +146,11 @@ async fn count(mut body: RequestBody) -> Result<String, BodyError> {
     Ok(bytes.to_string())
 }
 
+/// Reads the body in a task of its own, which the connection has to be woken by.
+async fn count_elsewhere(body: RequestBody) -> Result<String, BodyError> {
+    tokio::task::spawn_local(count(body)).await.expect("the task does not panic")
+}
+
 async fn largest_piece(mut body: RequestBody) -> Result<String, BodyError> {
     let mut largest = 0;
     while let Some(piece) = body.piece().await? {
@@ -180,6 +185,7 @@ pub(crate) fn app() -> Router {
         .route("/count", post(count))
         .route("/count-more", post(count).body_bytes_max(3_000))
         .route("/count-less", post(count).body_bytes_max(10))
+        .route("/count-elsewhere", post(count_elsewhere))
         .route("/largest-piece", post(largest_piece))
         .route("/trailers", post(trailers))
         .route("/ignore", post(async || "ignored"))
