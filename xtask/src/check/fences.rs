@@ -9,6 +9,10 @@ pub(super) const UNSAFE_FILES: &[(&str, &str)] = &[
         "ASCII is text, which the standard library says by a check that costs more than finding out that it is ASCII",
     ),
     (
+        "armature-core/tests/allocation.rs",
+        "it counts allocations, and an allocator that counts has to be a GlobalAlloc, which is an unsafe trait",
+    ),
+    (
         "armature-core/src/service/slot.rs",
         "futures of different types are constructed in one block of memory, so that no request boxes one",
     ),
