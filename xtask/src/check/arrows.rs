@@ -25,6 +25,7 @@ const ROOMS: &[Room] = &[
     // Its tests ask another client whether the answers are right.
     Room { package: "armature-core", may: &[], tests_may: &["hyper", "hyper-util"] },
     room("workload", &["probe"]),
+    room("armature-fuzz", &["armature-core"]),
     room("target-armature", &["armature-core", "workload", "probe"]),
     room("target-axum", &["axum", "hyper", "hyper-util", "workload", "probe"]),
     room("target-actix", &["actix-web", "workload", "probe"]),
