@@ -10,7 +10,7 @@ use armature_core::h1::{Connection, connection::NextHead, framing::Framing, head
 use crate::{
     cut::Number,
     loopback::{self, Answer, Client},
-    reference::find,
+    reference::{find, is_part_of_head},
 };
 
 thread_local! {
@@ -83,7 +83,7 @@ fn requests(bytes: &[u8]) -> Vec<Request> {
                 }
             }
             Err(_) => {
-                let is_part = find(&held, b"\r\n\r\n").is_none();
+                let is_part = is_part_of_head(&held);
                 requests.push(Request { is_wrong: true, is_part, ..Request::default() });
                 return requests;
             }

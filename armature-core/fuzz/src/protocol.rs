@@ -15,7 +15,7 @@ use armature_core::{
 
 use crate::{
     cut::{self, Number},
-    reference::{self, find},
+    reference::{self, is_part_of_head},
     request_head::{BOUNDS, limits, matches_reference},
 };
 
@@ -42,8 +42,7 @@ pub fn run(bytes: &[u8]) {
 
 fn compare(whole: &[Event], left: &[u8], mut cut: Vec<Event>) {
     // Part of a head may be seen to be wrong before its end is there; in pieces it is judged when it is whole.
-    let is_early =
-        whole.last() == Some(&Event::Refused) && cut.len() < whole.len() && find(left, b"\r\n\r\n").is_none();
+    let is_early = whole.last() == Some(&Event::Refused) && cut.len() < whole.len() && is_part_of_head(left);
     if is_early {
         cut.push(Event::Refused);
     }

@@ -176,6 +176,14 @@ pub(crate) fn is_token(bytes: &[u8]) -> bool {
     !bytes.is_empty() && bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte))
 }
 
+/// Whether these bytes, which begin with a head or with empty lines before one, hold less than the whole of it.
+pub(crate) fn is_part_of_head(mut bytes: &[u8]) -> bool {
+    while let [b'\r', b'\n', rest @ ..] = bytes {
+        bytes = rest;
+    }
+    find(bytes, b"\r\n\r\n").is_none()
+}
+
 /// The values of all fields of this name.
 pub(crate) fn values<'a>(fields: &[(&'a [u8], &'a [u8])], name: &str) -> Vec<&'a [u8]> {
     let named = fields.iter().filter(|(candidate, _)| candidate.eq_ignore_ascii_case(name.as_bytes()));

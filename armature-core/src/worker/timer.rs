@@ -142,8 +142,10 @@ impl Timers {
     /// As [`set`](Self::set), for a connection that is idle from now on.
     #[inline]
     pub(crate) fn set_idle(&self, key: TimerKey, after: Ticks) {
-        self.set(key, after);
-        self.table.borrow_mut().idle_since[key.0 as usize] = self.now.get();
+        let now = self.now.get();
+        let mut table = self.table.borrow_mut();
+        table.deadlines[key.0 as usize] = now.saturating_add(after.0).min(NEVER - 1);
+        table.idle_since[key.0 as usize] = now;
     }
 
     /// Lets the deadlines of up to `number` connections pass now: those that have been idle longest, and for `least` at

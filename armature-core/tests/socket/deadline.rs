@@ -80,16 +80,16 @@ fn a_body_that_stops_is_refused() {
 
 #[test]
 fn a_body_below_the_slowest_rate_is_refused_and_one_above_it_is_not() {
-    let limits = Limits { body_deadline: SHORT, body_rate_bytes_per_s_min: 2_000, ..patient() };
+    let limits = Limits { body_deadline: Duration::from_millis(400), body_rate_bytes_per_s_min: 2_000, ..patient() };
     let server = Running::start(limits);
-    // 100 pieces, 5 ms apart, take longer than the deadline; at 20 bytes each they come at about twice the rate,
-    // at 1 byte each at a tenth of it.
+    // 200 pieces, 5 ms apart, take longer than the deadline; at 40 bytes each they come at four times the rate, at 1
+    // byte each at a tenth of it.
     for (piece_bytes, status) in [(40, 200), (1, 408)] {
         let mut client = Client::connect(server.address);
         client.send(
-            format!("POST /count HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n", 100 * piece_bytes).as_bytes(),
+            format!("POST /count HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n", 200 * piece_bytes).as_bytes(),
         );
-        for _ in 0..100 {
+        for _ in 0..200 {
             client.send(&vec![b'x'; piece_bytes]);
             thread::sleep(Duration::from_millis(5));
         }
