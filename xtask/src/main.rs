@@ -8,6 +8,7 @@ mod bench;
 mod check;
 mod completions;
 mod doctor;
+mod fuzz;
 mod output;
 mod report;
 mod test;
@@ -30,6 +31,7 @@ enum Command {
     Check(check::Check),
     Completions(completions::Completions),
     Doctor(doctor::Doctor),
+    Fuzz(fuzz::Fuzz),
     Report(report::Report),
     Test(test::Test),
 }
@@ -40,6 +42,7 @@ fn main() -> ExitCode {
         Command::Check(command) => command.run(),
         Command::Completions(command) => command.run(),
         Command::Doctor(command) => command.run(),
+        Command::Fuzz(command) => command.run(),
         Command::Report(command) => command.run(),
         Command::Test(command) => command.run(),
     };

@@ -1,4 +1,5 @@
-//! `cargo xtask test`: every test of the workspace, with the programs that they start built first.
+//! `cargo xtask test`: every test of the workspace, with the programs that they start built first, then a short run of
+//! the fuzz targets.
 //!
 //! Owns what is built before, which optional tools are looked for, which tests `--fast` leaves out, and the sum at the
 //! end. The running is cargo's: its output passes through unchanged.
@@ -24,7 +25,10 @@ use signal_hook::{
     iterator::Signals,
 };
 
-use crate::check::packages::{Package, Packages};
+use crate::{
+    check::packages::{Package, Packages},
+    fuzz,
+};
 
 /// Run every test of the workspace.
 #[derive(Debug, Args)]
@@ -32,7 +36,7 @@ use crate::check::packages::{Package, Packages};
                   Examples:\n  cargo xtask test\n  cargo xtask test --fast\n  cargo xtask test -- chunked             only tests with this in their name\n  \
                   cargo xtask test -- -- --nocapture      what tests print is shown")]
 pub(crate) struct Test {
-    /// Leave out documentation tests and the integration tests that take longest
+    /// Leave out documentation tests, the integration tests that take longest, and fuzzing
     #[arg(long)]
     fast: bool,
     /// Handed to `cargo test`
@@ -55,13 +59,24 @@ const TOOLS: &[Tool] = &[Tool {
     cure: "sudo apt-get install -y postgresql",
 }];
 
+const FUZZING: Tool = Tool {
+    name: "nightly Rust and a C++ compiler",
+    is_there: fuzz::can_build,
+    skipped: "a short run of each fuzz target",
+    cure: fuzz::CURE,
+};
+
 /// Integration tests that `--fast` leaves out, by package and name.
 const SLOW: &[(&str, &str)] = &[("xtask", "bench")];
 
 impl Test {
     pub(crate) fn run(self) -> Result<ExitCode> {
         let must_have = env::var("CI").is_ok_and(|value| value == "true");
-        let (remarks, may_run) = look_for(TOOLS, must_have);
+        let packages = Packages::of_workspace(&layout::workspace_root()?)?;
+        // Who hands arguments to cargo asks for some tests only.
+        let fuzzes = !self.fast && self.arguments.is_empty() && fuzz::has_targets(&packages.list);
+        let tools = TOOLS.iter().chain(fuzzes.then_some(&FUZZING));
+        let (remarks, may_run) = look_for(tools, must_have);
         for remark in remarks {
             eprintln!("{remark}");
         }
@@ -69,19 +84,37 @@ impl Test {
             return Ok(ExitCode::from(1));
         }
         let begin = Instant::now();
-        let packages = Packages::of_workspace(&layout::workspace_root()?)?;
         build_programs(&packages.list)?;
         let selection = if self.fast { quick(&packages.list, SLOW)? } else { Vec::new() };
-        let (sum, passed) = run_cargo(&selection, &self.arguments)?;
+        let mut sum = Sum::default();
+        let mut passed = run(cargo_test(&selection, &self.arguments)?, &mut sum)?;
+        if fuzzes && passed != Passed::Interrupted && (FUZZING.is_there)() {
+            passed = passed.and(run(fuzz_shortly()?, &mut sum)?);
+        }
         println!("\n{} runner(s) and the builds took {:.1} s", sum.runners, begin.elapsed().as_secs_f64());
         println!("{sum}");
-        Ok(ExitCode::from(u8::from(!passed)))
+        Ok(ExitCode::from(u8::from(passed != Passed::All)))
+    }
+}
+
+/// How a command that runs tests ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Passed {
+    All,
+    NotAll,
+    /// A signal ended it.
+    Interrupted,
+}
+
+impl Passed {
+    fn and(self, other: Self) -> Self {
+        if self == Self::All { other } else { self }
     }
 }
 
 /// What to say about the tools that are missing, and whether the tests may run without them.
-fn look_for(tools: &[Tool], must_have: bool) -> (Vec<String>, bool) {
-    let missing = tools.iter().filter(|tool| !(tool.is_there)());
+fn look_for<'a>(tools: impl IntoIterator<Item = &'a Tool>, must_have: bool) -> (Vec<String>, bool) {
+    let missing = tools.into_iter().filter(|tool| !(tool.is_there)());
     let mut remarks: Vec<String> = missing
         .map(|tool| format!("without {}: skipped is {}; to have it: {}", tool.name, tool.skipped, tool.cure))
         .collect();
@@ -96,7 +129,8 @@ fn look_for(tools: &[Tool], must_have: bool) -> (Vec<String>, bool) {
 fn build_programs(packages: &[Package]) -> Result<()> {
     for package in packages.iter().filter(|package| package.name != env!("CARGO_PKG_NAME")) {
         // The fuzz targets need another toolchain, and no test starts them.
-        for program in package.programs.iter().filter(|program| !program.features.iter().any(|it| it == "libfuzzer")) {
+        for program in package.programs.iter().filter(|program| !program.features.iter().any(|it| it == fuzz::FEATURE))
+        {
             eprintln!("building {}, which tests start", program.name);
             let features: Vec<&str> = program.features.iter().map(String::as_str).collect();
             build::Request { package: &package.name, binary: &program.name, profile: "light", features: &features }
@@ -125,8 +159,8 @@ fn quick(packages: &[Package], slow: &[(&str, &str)]) -> Result<Vec<String>> {
     Ok(arguments)
 }
 
-/// Runs `cargo test`, passes its output through, and adds up what its runners say.
-fn run_cargo(selection: &[String], arguments: &[String]) -> Result<(Sum, bool)> {
+/// `cargo test` over the workspace.
+fn cargo_test(selection: &[String], arguments: &[String]) -> Result<Command> {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo
         .current_dir(layout::workspace_root()?)
@@ -134,15 +168,28 @@ fn run_cargo(selection: &[String], arguments: &[String]) -> Result<(Sum, bool)> 
         .args(selection)
         .args(arguments)
         // Set for xtask by `cargo run`; build scripts of other packages would see it change.
-        .env_remove("CARGO_MANIFEST_DIR")
+        .env_remove("CARGO_MANIFEST_DIR");
+    Ok(cargo)
+}
+
+/// This program once more, to fuzz for a short time.
+fn fuzz_shortly() -> Result<Command> {
+    let mut fuzz = Command::new(env::current_exe().context("this program does not know where it is")?);
+    fuzz.args(["fuzz", "--seconds", &fuzz::TEST_SECONDS.to_string()]);
+    Ok(fuzz)
+}
+
+/// Runs a command that runs tests, passes its output through, and adds up what its runners say.
+fn run(mut command: Command, sum: &mut Sum) -> Result<Passed> {
+    command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         // A group of its own: a signal reaches cargo, the runner and what the runner started together, and once.
         .process_group(0);
-    let mut child = cargo.spawn().context("cargo cannot be started; is it in PATH?")?;
+    let name = command.get_program().to_string_lossy().into_owned();
+    let mut child = command.spawn().with_context(|| format!("{name} cannot be started; is it in PATH?"))?;
     forward_signals(&child)?;
-    let mut sum = Sum::default();
-    let mut output = BufReader::new(child.stdout.take().context("cargo has no output")?);
+    let mut output = BufReader::new(child.stdout.take().context("a command without output")?);
     let mut line = Vec::new();
     while output.read_until(b'\n', &mut line)? > 0 {
         sum.add(&String::from_utf8_lossy(&line));
@@ -152,9 +199,10 @@ fn run_cargo(selection: &[String], arguments: &[String]) -> Result<(Sum, bool)> 
     }
     let status = child.wait()?;
     if let Some(signal) = status.signal() {
-        eprintln!("error: cargo test was ended by signal {signal}");
+        eprintln!("error: {name} was ended by signal {signal}");
+        return Ok(Passed::Interrupted);
     }
-    Ok((sum, status.success()))
+    Ok(if status.success() { Passed::All } else { Passed::NotAll })
 }
 
 /// Hands the first Ctrl-C or SIGTERM on to the group; a second one ends it at once.
