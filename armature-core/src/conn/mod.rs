@@ -2,23 +2,23 @@
 //!
 //! The only caller of `h1` and of `io` in a running server, and generic over both stream and service. Every request in
 //! the buffer is answered before anything is written, so that a batch of pipelined requests costs one write; and nothing
-//! waits unwritten while the connection waits for something else. Leaves request bodies to `incoming.rs`, streamed
-//! responses to `outgoing.rs`, and which deadline applies to `deadline.rs`.
+//! waits unwritten while the connection waits for something else. Leaves request bodies to `incoming.rs`, responses
+//! to `outgoing.rs`, reads and writes to `transfer.rs`, and which deadline applies to `deadline.rs`.
 
 mod deadline;
 mod incoming;
 mod outgoing;
+mod transfer;
 
 use std::{
     future::Future,
-    io,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     rc::Rc,
     task::{Context, Poll, ready},
 };
 
-use bytes::{Buf, BytesMut};
+use bytes::BytesMut;
 
 use crate::{
     body::RequestBody,
@@ -277,78 +277,6 @@ impl<IO: Stream, S: Service> Conn<IO, S> {
         }
     }
 
-    /// Reads once. A connection that waits with nothing read holds no buffer.
-    fn fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        self.forget_answered();
-        if self.is_drained {
-            match Self::socket(&mut self.stream)?.poll_readable(cx) {
-                Poll::Ready(Ok(())) => self.is_drained = false,
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-                Poll::Pending => {
-                    self.release_input();
-                    return Poll::Pending;
-                }
-            }
-        }
-        if self.input.capacity() == 0 {
-            self.input = buffer::take_read();
-        }
-        buffer::make_room(&mut self.input);
-        let room = self.input.capacity() - self.input.len();
-        let polled = Self::socket(&mut self.stream)?.poll_read(&mut self.input, cx);
-        match polled {
-            Poll::Ready(Ok(read)) => {
-                self.is_drained = read < room;
-                // A sample is enough to know the traffic by, and costs an eighth.
-                if self.reads.is_multiple_of(8) {
-                    buffer::note_read(read, room);
-                }
-                self.reads = self.reads.wrapping_add(1);
-            }
-            Poll::Ready(Err(_)) => {}
-            Poll::Pending => self.release_input(),
-        }
-        polled
-    }
-
-    /// Takes what is answered off the input. Until somebody needs the input for more than heads, it is only counted.
-    #[inline]
-    fn forget_answered(&mut self) {
-        let answered = std::mem::take(&mut self.answered_bytes);
-        if answered == self.input.len() {
-            self.input.clear();
-        } else {
-            self.input.advance(answered);
-        }
-    }
-
-    fn release_input(&mut self) {
-        if self.input.is_empty() && self.input.capacity() > 0 {
-            buffer::give_read(std::mem::take(&mut self.input));
-        }
-    }
-
-    /// Writes everything that waits.
-    #[inline]
-    fn flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.output.is_empty() { Poll::Ready(Ok(())) } else { self.write_out(cx) }
-    }
-
-    fn write_out(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while !self.output.is_empty() {
-            match Self::socket(&mut self.stream)?.poll_write(&mut self.output, cx) {
-                Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                Poll::Ready(Ok(_)) => self.wait_not(Wait::Write),
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-                Poll::Pending => {
-                    self.wait_for(Wait::Write, self.worker.patience.write);
-                    return Poll::Pending;
-                }
-            }
-        }
-        Poll::Ready(Ok(()))
-    }
-
     /// Answers a peer's mistake; the connection ends after it.
     #[cold]
     fn refuse(&mut self, refusal: Refusal) {
@@ -367,11 +295,6 @@ impl<IO: Stream, S: Service> Conn<IO, S> {
             let unread = std::mem::take(&mut self.input).freeze();
             self.upgraded = Some(run(Upgraded::new(unread, stream.into_duplex())));
         }
-    }
-
-    /// The socket; after an upgrade nothing here has business with it.
-    fn socket(stream: &mut Option<IO>) -> io::Result<&mut IO> {
-        stream.as_mut().ok_or_else(|| io::ErrorKind::NotConnected.into())
     }
 
     /// Ends the connection in stages (RFC 9112 §9.6): write, shut the write side, read what is under way, close.
