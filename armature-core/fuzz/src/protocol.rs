@@ -20,13 +20,16 @@ use crate::{
 };
 
 /// What happened on the connection, in order.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Event {
     /// A head, as it was sent, and how its answer was framed.
     Head(Vec<u8>, BodyHead, Persistence),
     /// All that came of a body, and whether that was the whole of it.
     Body(Vec<u8>, bool),
-    Refused,
+    /// A head that was refused, and whether the answer has a body.
+    Refused(bool),
+    /// A body that was refused.
+    RefusedBody,
 }
 
 /// Reads the connection's input and compares.
@@ -42,9 +45,9 @@ pub fn run(bytes: &[u8]) {
 
 fn compare(whole: &[Event], left: &[u8], mut cut: Vec<Event>) {
     // Part of a head may be seen to be wrong before its end is there; in pieces it is judged when it is whole.
-    let is_early = whole.last() == Some(&Event::Refused) && cut.len() < whole.len() && is_part_of_head(left);
+    let is_early = matches!(whole.last(), Some(Event::Refused(_))) && cut.len() < whole.len() && is_part_of_head(left);
     if is_early {
-        cut.push(Event::Refused);
+        cut.extend(whole.last().cloned());
     }
     assert_eq!(whole, cut);
 }
@@ -95,7 +98,10 @@ impl Reading<'_> {
             }
             Err(_) => {
                 assert!(self.connection.is_closing());
-                self.events.push(Event::Refused);
+                let status = StatusCode::BAD_REQUEST;
+                let framed = self.connection.frame(status, BodyLength::Known(5), false, self.limits);
+                assert_eq!((framed.head, framed.persistence), (BodyHead::Length(5), Persistence::Close));
+                self.events.push(Event::Refused(framed.sends_body));
                 false
             }
         }
@@ -137,7 +143,7 @@ impl Reading<'_> {
                 // How much of a body was handed on before it turned out to be wrong depends on the cuts.
                 body.clear();
                 self.connection.close();
-                self.events.push(Event::Refused);
+                self.events.push(Event::RefusedBody);
                 false
             }
         }

@@ -44,6 +44,16 @@ impl Default for Exchange {
     }
 }
 
+/// Whether a refused request was one of HEAD, whose answer has no body, as far as its method had to be read to refuse
+/// it: what stands behind the mistake may not have arrived yet, and must not matter.
+#[cold]
+fn is_head(mut bytes: &[u8], refusal: Refusal) -> bool {
+    while let [b'\r', b'\n', rest @ ..] = bytes {
+        bytes = rest;
+    }
+    refusal != Refusal::EmptyLines && bytes.starts_with(b"HEAD ")
+}
+
 /// What the start of the input holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NextHead {
@@ -87,10 +97,9 @@ impl Connection {
     #[inline]
     pub fn next_head(&mut self, bytes: &[u8], limits: &Limits, index: &mut HeadIndex) -> Result<NextHead, Refusal> {
         let found = self.find_head(bytes, limits, index);
-        if found.is_err() {
+        if let Err(refusal) = found {
             self.closing = true;
-            // Even a refusal of HEAD has no body, as far as the method could be read.
-            let head_only = bytes.trim_ascii_start().starts_with(b"HEAD ");
+            let head_only = is_head(bytes, refusal);
             self.exchange = Exchange { keep_alive: false, head_only, ..Exchange::default() };
         }
         found
