@@ -110,6 +110,7 @@ mod tests {
             disk_free_bytes: Some(100 << 30),
             c_compiler: Some("/usr/bin/cc".into()),
             valgrind: Some("/usr/bin/valgrind".into()),
+            strace: Some("/usr/bin/strace".into()),
             postgres: Some("/usr/lib/postgresql/15/bin".into()),
             wrk: Some("/usr/bin/wrk".into()),
         }

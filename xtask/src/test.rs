@@ -52,12 +52,26 @@ struct Tool {
     cure: &'static str,
 }
 
-const TOOLS: &[Tool] = &[Tool {
-    name: "PostgreSQL",
-    is_there: || database::postgres_binaries().is_some(),
-    skipped: "every test against a PostgreSQL cluster",
-    cure: "sudo apt-get install -y postgresql",
-}];
+const TOOLS: &[Tool] = &[
+    Tool {
+        name: "PostgreSQL",
+        is_there: || database::postgres_binaries().is_some(),
+        skipped: "every test against a PostgreSQL cluster",
+        cure: "sudo apt-get install -y postgresql",
+    },
+    Tool {
+        name: "valgrind",
+        is_there: || build::find_program("valgrind").is_some(),
+        skipped: "the count of instructions",
+        cure: "sudo apt-get install -y valgrind",
+    },
+    Tool {
+        name: "strace",
+        is_there: || build::find_program("strace").is_some(),
+        skipped: "the count of system calls",
+        cure: "sudo apt-get install -y strace",
+    },
+];
 
 const FUZZING: Tool = Tool {
     name: "nightly Rust and a C++ compiler",

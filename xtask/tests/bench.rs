@@ -262,6 +262,67 @@ fn a_full_disk_leaves_the_record_whole_and_the_figures_shown() {
 }
 
 #[test]
+fn an_engine_case_is_timed_and_counted() {
+    let tools = ["valgrind", "strace"].map(|tool| harness::build::find_program(tool).is_some());
+    assert!(tools == [true; 2] || std::env::var_os("CI").is_none(), "CI has valgrind and strace");
+    let arguments = ["--suite", "engine", "--case", "json", "--duration", "0.5"];
+    let ran = Bench::new(&format!("{}{HYPER}", faulty("none"))).arguments(&arguments).run();
+    let control = "Target faulty has no control channel";
+    ran.expect(0, &[&format!("{control}: its instructions"), &format!("{control}: its allocations")]);
+    let summary = harness::summary::summarise(&ran.record());
+    let row = summary.cases[0].rows.iter().find(|row| row.target == "hyper").unwrap();
+    assert!(row.metrics["requests_per_s"].median > 0.0 && row.rounds == 2, "{row:?}");
+    for (metric, needs, range) in [
+        ("instructions_per_request", tools[0], 1_000.0..1_000_000.0),
+        // One read, one write, and a share of a wait.
+        ("system_calls_per_request", tools[1], 2.0..3.1),
+        ("allocations_per_request", true, 1.0..100.0),
+        ("allocated_bytes_per_request", true, 100.0..100_000.0),
+    ] {
+        let counted = row.metrics.get(metric).map(|figure| figure.median);
+        assert_eq!(
+            counted.is_some_and(|figure| range.contains(&figure)),
+            needs,
+            "{metric}: {counted:?} {:?}",
+            row.void
+        );
+    }
+    assert!(fs::read_to_string(ran.folder.path().join("run/report.md")).unwrap().contains("allocations/request"));
+}
+
+#[test]
+fn a_count_without_its_tool_is_said_and_the_rest_is_measured() {
+    let programs = tempfile::tempdir().unwrap();
+    for folder in std::env::split_paths(&std::env::var_os("PATH").unwrap()) {
+        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+            let name = entry.file_name();
+            if name != "valgrind" && name != "strace" {
+                // Folders may share a name, of which the first counts.
+                let _ = std::os::unix::fs::symlink(entry.path(), programs.path().join(name));
+            }
+        }
+    }
+    let path = format!("PATH={}", programs.path().display());
+    let bench = Bench::new(HYPER).arguments(&["--suite", "engine", "--case", "json", "--duration", "0.3"]);
+    let ran = bench.wrapper(&["env", &path]).run();
+    ran.expect(0, &["There is no valgrind", "There is no strace", "sudo apt-get install -y strace"]);
+    let record = ran.record();
+    let has = |metric: &str| record.samples.iter().any(|sample| sample.metrics.contains_key(metric));
+    assert!(has("requests_per_s") && has("allocations_per_request"));
+    assert!(!has("instructions_per_request") && !has("system_calls_per_request"));
+}
+
+#[test]
+fn servers_that_echo_or_send_wrong_bytes_get_no_number_in_the_engine_s_cases() {
+    // The server answers these routes with JSON of its own.
+    for case in ["download-64-kib", "echo-1-kib", "users"] {
+        let ran = Bench::new(&faulty("none")).arguments(&["--suite", "engine", "--case", case]).run();
+        ran.expect(3, &["faulty answers wrong", "Content-Type is"]);
+        assert_eq!(ran.samples("faulty", case), 0, "{case}");
+    }
+}
+
+#[test]
 fn a_private_postgres_serves_the_database_tests_and_is_gone_afterwards() {
     if harness::database::postgres_binaries().is_none() {
         assert!(std::env::var_os("CI").is_none(), "CI has PostgreSQL: {}", harness::database::POSTGRES_CURE);

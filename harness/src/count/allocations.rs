@@ -13,7 +13,7 @@ const WARM_UP_REQUESTS: u64 = 800;
 const REQUESTS: u64 = 1_600;
 
 pub(super) fn count(launch: &Launch<'_>) -> Result<Vec<Figure>, Failure> {
-    let mut server = launch.start_counted(&launch.counting(), 1)?;
+    let mut server = launch.start_counted(&launch.counting(), launch.own_cpus(), 1)?;
     let mut drive = Drive::new(server.address(), launch.scenario);
     drive.send(WARM_UP_REQUESTS).map_err(|error| launch.uncounted(error))?;
     let before = read(launch, &mut server)?;

@@ -26,7 +26,7 @@ fn each(
     target: &Target,
     mut memory: impl FnMut(&mut Server) -> Result<u64, Failure>,
 ) -> Result<f64, Failure> {
-    let mut server = launch.start_counted(target, 1)?;
+    let mut server = launch.start_counted(target, launch.own_cpus(), 1)?;
     let mut drive = Drive::new(server.address(), launch.scenario);
     // What the first connection makes once, for all, is no connection's own.
     drop(drive.open().map_err(|error| launch.uncounted(error))?);

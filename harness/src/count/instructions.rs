@@ -12,10 +12,10 @@ use crate::trial::{Launch, Scenario};
 pub(super) const GLIBC_TUNABLES: &str = "glibc.cpu.hwcaps=-AVX512F,-AVX512VL,-AVX2,-AVX,-ERMS,-FSRM";
 
 /// N: a multiple of every batch, of every cycle of requests and of the answers that a connection lives for.
-const REQUESTS: u64 = 1_600;
+const REQUESTS: u64 = 4_800;
 
 /// N where an answer is so long that many of them would take minutes.
-const REQUESTS_OF_LONG_ANSWERS: u64 = 160;
+const REQUESTS_OF_LONG_ANSWERS: u64 = 480;
 
 /// From here on an answer is long, bytes.
 const LONG_ANSWER_BYTES: u64 = 16 * 1024;
@@ -41,7 +41,7 @@ fn instructions(launch: &Launch<'_>, requests: u64) -> Result<u64, Failure> {
     let tunables = format!("GLIBC_TUNABLES={GLIBC_TUNABLES}");
     let out = format!("--callgrind-out-file={}", file.display());
     let tool = ["env", &tunables, "valgrind", "--tool=callgrind", &out].map(str::to_owned);
-    let server = launch.start_counted(&launch.under(&tool), TOOL_SLOWDOWN)?;
+    let server = launch.start_counted(&launch.under(&tool), launch.own_cpus(), TOOL_SLOWDOWN)?;
     let mut drive = Drive::new(server.address(), launch.scenario);
     let driven = drive.send(requests);
     // Closed first: a server that drains may wait for its clients.

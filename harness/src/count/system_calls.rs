@@ -25,7 +25,7 @@ pub(super) fn count(launch: &Launch<'_>) -> Result<Vec<Figure>, Failure> {
 fn calls(launch: &Launch<'_>, window_s: f64) -> Result<(f64, f64), Failure> {
     let file = launch.plan.folder.join(format!("strace-{}.txt", launch.round));
     let tool = ["strace", "-f", "-c", "-o", &file.to_string_lossy(), "--"].map(str::to_owned);
-    let mut server = launch.start_counted(&launch.under(&tool), TOOL_SLOWDOWN)?;
+    let mut server = launch.start_counted(&launch.under(&tool), &launch.plan.placement.server, TOOL_SLOWDOWN)?;
     // No warm-up: its requests would not be told.
     let loaded = trial::window(launch, &mut server, Mode::Closed, 0.0, window_s);
     let stopped = server.stop();

@@ -61,6 +61,8 @@ pub struct Readings {
     pub c_compiler: Option<PathBuf>,
     /// valgrind.
     pub valgrind: Option<PathBuf>,
+    /// strace.
+    pub strace: Option<PathBuf>,
     /// The folder with `initdb` and `postgres`.
     pub postgres: Option<PathBuf>,
     /// wrk.
@@ -112,6 +114,7 @@ impl Readings {
             disk_free_bytes: disk_free_bytes(build_folder),
             c_compiler: ["cc", "gcc", "clang"].iter().find_map(find_program),
             valgrind: find_program("valgrind"),
+            strace: find_program("strace"),
             postgres: postgres_binaries(),
             wrk: find_program("wrk"),
             host,

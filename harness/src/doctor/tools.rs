@@ -3,7 +3,8 @@
 use super::{Decision, Finding, HardwareCounters, Readings};
 
 /// In the order in which they are printed.
-pub(super) const DECISIONS: &[Decision] = &[c_compiler, hardware_counters, perf_permission, valgrind, postgres, wrk];
+pub(super) const DECISIONS: &[Decision] =
+    &[c_compiler, hardware_counters, perf_permission, valgrind, strace, postgres, wrk];
 
 fn c_compiler(readings: &Readings) -> Finding {
     match &readings.c_compiler {
@@ -79,6 +80,18 @@ fn valgrind(readings: &Readings) -> Finding {
     }
 }
 
+fn strace(readings: &Readings) -> Finding {
+    match &readings.strace {
+        Some(path) => Finding::ok("strace", path.display().to_string(), "system calls can be counted"),
+        None => Finding::advice(
+            "strace",
+            "not installed",
+            "no counts of system calls; times are not affected",
+            "sudo apt-get install -y strace",
+        ),
+    }
+}
+
 fn postgres(readings: &Readings) -> Finding {
     match &readings.postgres {
         Some(folder) => Finding::ok(
@@ -122,6 +135,7 @@ mod tests {
             ("perf permission", |it| it.perf_event_paranoid = Some(3), Level::Advice),
             ("perf permission", |it| it.perf_event_paranoid = None, Level::Ok),
             ("valgrind", |it| it.valgrind = None, Level::Advice),
+            ("strace", |it| it.strace = None, Level::Advice),
             ("PostgreSQL", |it| it.postgres = None, Level::Advice),
             ("wrk", |it| it.wrk = None, Level::Advice),
         ]);
