@@ -41,7 +41,8 @@ use crate::{
 /// # Ok::<(), armature_core::Error>(())
 /// ```
 pub struct Server {
-    listener: TcpListener,
+    /// Until it serves: then the first worker or the acceptor has it, and closes it when the server stops.
+    listener: Option<TcpListener>,
     address: SocketAddr,
     workers: usize,
     limits: Limits,
@@ -127,7 +128,7 @@ impl Server {
         let listener = listen(resolved, limits.backlog_connections).map_err(problem)?;
         let address = listener.local_addr().map_err(problem)?;
         Ok(Self {
-            listener,
+            listener: Some(listener),
             address,
             workers: thread::available_parallelism().map_or(1, usize::from),
             limits,
@@ -240,7 +241,7 @@ impl Server {
     ///
     /// # Errors
     /// As [`serve`](Self::serve).
-    pub fn serve_async<F, A>(self, factory: F) -> Result<(), Error>
+    pub fn serve_async<F, A>(mut self, factory: F) -> Result<(), Error>
     where
         F: AsyncFn(WorkerContext) -> A + Send + Sync,
         A: IntoService,
@@ -288,7 +289,7 @@ impl Server {
     }
 
     /// What each worker begins with, and what the acceptor does where there is one.
-    fn starts(&self) -> Result<(Vec<Start>, Option<Acceptor>), Error> {
+    fn starts(&mut self) -> Result<(Vec<Start>, Option<Acceptor>), Error> {
         let handle = self.handle();
         let context = |index| WorkerContext { index, handle: handle.clone() };
         let mut listeners = self.listeners()?;
@@ -309,15 +310,18 @@ impl Server {
         Ok((starts, listeners.pop().map(|listener| (listener, seats))))
     }
 
-    /// One listener for each worker, or for the acceptor; the first is bound already.
-    fn listeners(&self) -> Result<Vec<TcpListener>, Error> {
-        let problem = |source| Error::io(ErrorKind::Bind, format!("cannot listen on {}", self.address), source);
-        let first = self.listener.try_clone().map_err(problem)?;
-        listen_again(&first, self.limits.backlog_connections).map_err(problem)?;
-        let mut listeners = vec![first];
-        let others = if self.balance == Balance::Kernel { self.workers - 1 } else { 0 };
-        for _ in 0..others {
-            listeners.push(listen(self.address, self.limits.backlog_connections).map_err(problem)?);
+    /// One listener for each worker, or for the acceptor; the first is bound already. None is kept here: a socket
+    /// listens until its last owner closes it, and a draining server must refuse what it will not answer.
+    fn listeners(&mut self) -> Result<Vec<TcpListener>, Error> {
+        let (address, backlog) = (self.address, self.limits.backlog_connections);
+        let problem = |source| Error::io(ErrorKind::Bind, format!("cannot listen on {address}"), source);
+        let mut listeners: Vec<_> = self.listener.take().into_iter().collect();
+        for first in &listeners {
+            listen_again(first, backlog).map_err(problem)?;
+        }
+        let needed = if self.balance == Balance::Kernel { self.workers } else { 1 };
+        while listeners.len() < needed {
+            listeners.push(listen(address, backlog).map_err(problem)?);
         }
         Ok(listeners)
     }

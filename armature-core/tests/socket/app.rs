@@ -54,6 +54,11 @@ impl Running {
         Self::start_as(|server| server.workers(workers).limits(limits), move |_| app())
     }
 
+    /// A server of handlers that take their time, with any number of workers.
+    pub(crate) fn start_slow(workers: usize, balance: Balance) -> Self {
+        Self::start_as(|server| server.workers(workers).balance(balance), |_| slow())
+    }
+
     /// A server whose workers say who and where they are.
     pub(crate) fn start_spread(limits: Limits, workers: usize, balance: Balance, pins: bool) -> Self {
         Self::start_as(
@@ -327,9 +332,21 @@ pub(crate) fn ordered() -> Router {
         .with_state(order)
 }
 
+/// What `/held` waits at.
+pub(crate) static HOLD: Gate = Gate::new();
+
 /// An application of handlers that take their time.
 pub(crate) fn slow() -> Router {
     Router::new()
+        .route(
+            "/held",
+            get(async || {
+                while !HOLD.is_open() {
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+                "held"
+            }),
+        )
         .route(
             "/slow",
             get(async || {

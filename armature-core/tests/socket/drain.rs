@@ -1,15 +1,17 @@
 //! Stopping: what is in flight is answered, what is idle is closed, and what does not end in time is cut.
 
 use std::{
+    io::ErrorKind,
+    net::TcpStream,
     thread,
     time::{Duration, Instant},
 };
 
-use armature_core::Limits;
+use armature_core::{Balance, Limits};
 
 use crate::{
     app::{self, Running},
-    client::{Client, PATIENCE, get},
+    client::{Client, PATIENCE, get, until},
 };
 
 #[test]
@@ -91,4 +93,28 @@ fn what_does_not_end_in_time_is_cut() {
     drop(server);
     assert!(started.elapsed() >= Duration::from_millis(200) && started.elapsed() < PATIENCE);
     assert!(client.read_answer().is_err());
+}
+
+#[test]
+fn nobody_connects_to_a_server_that_waits_for_what_is_in_flight() {
+    for (workers, balance) in [(1, Balance::Kernel), (2, Balance::Kernel), (2, Balance::LeastConnections)] {
+        app::HOLD.shut();
+        let server = Running::start_slow(workers, balance);
+        let mut client = Client::connect(server.address);
+        client.send(&get("/held"));
+        until("the request is in flight", || server.handle.counters().requests == 1);
+        server.handle.drain();
+        until("connections are refused", || {
+            TcpStream::connect(server.address).is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused)
+        });
+        app::HOLD.open();
+        let answer = client.read_answer().unwrap();
+        assert_eq!(
+            (&*answer.body, answer.header("connection")),
+            (&b"held"[..], Some("close")),
+            "{workers} {balance:?}"
+        );
+        // Waits for the end, and asserts that it is one without an error.
+        drop(server);
+    }
 }
