@@ -39,9 +39,6 @@ pub enum Failure {
 /// When either process fails; whose fault it was is in the error.
 pub fn window(loadgen: &Path, server: &mut Server, plan: &Plan) -> Result<Window, Failure> {
     let mut generator = Generator::start(loadgen, plan).map_err(Failure::Generator)?;
-    let fault = |server: &mut Server, error: anyhow::Error| {
-        if server.is_running() { Failure::Generator(error) } else { Failure::Server(server.trouble()) }
-    };
     if let Err(error) = generator.warm() {
         return Err(fault(server, error));
     }
@@ -49,6 +46,23 @@ pub fn window(loadgen: &Path, server: &mut Server, plan: &Plan) -> Result<Window
     let outcome = generator.go().map_err(|error| fault(server, error))?;
     let after = server.quiesce().map_err(Failure::Server)?;
     Ok(Window { outcome, before, after })
+}
+
+/// Loads `server` with `plan` and leaves its counters alone: reading them makes system calls, which would be counted too.
+///
+/// # Errors
+/// As [`window`].
+pub(crate) fn unread(loadgen: &Path, server: &mut Server, plan: &Plan) -> Result<Outcome, Failure> {
+    let loaded = Generator::start(loadgen, plan).and_then(|mut generator| {
+        generator.warm()?;
+        generator.go()
+    });
+    loaded.map_err(|error| fault(server, error))
+}
+
+/// Whose fault an error is that the generator met.
+fn fault(server: &mut Server, error: anyhow::Error) -> Failure {
+    if server.is_running() { Failure::Generator(error) } else { Failure::Server(server.trouble()) }
 }
 
 /// The load generator at work on one plan.

@@ -104,21 +104,35 @@ pub fn saturation(launch: &Launch<'_>, server: &mut Server) -> Result<f64, Failu
     Ok(window.outcome.requests as f64 / window.outcome.duration_s)
 }
 
-/// One window on a server that runs.
-///
-/// # Errors
-/// Why there is none.
-pub(crate) fn window(
+fn window(
     launch: &Launch<'_>,
     server: &mut Server,
     mode: Mode,
     warmup_s: f64,
     duration_s: f64,
 ) -> Result<Window, Failure> {
+    let plan = load_plan(launch, server, mode, warmup_s, duration_s);
+    let window = load::window(&launch.plan.loadgen, server, &plan).map_err(|failure| launch.load_failed(failure))?;
+    judge(launch, server, &window.outcome)?;
+    Ok(window)
+}
+
+/// A closed loop without warm-up on a server that runs, its counters left alone.
+///
+/// # Errors
+/// Why there is no outcome.
+pub(crate) fn unread_window(launch: &Launch<'_>, server: &mut Server, duration_s: f64) -> Result<Outcome, Failure> {
+    let plan = load_plan(launch, server, Mode::Closed, 0.0, duration_s);
+    let outcome = load::unread(&launch.plan.loadgen, server, &plan).map_err(|failure| launch.load_failed(failure))?;
+    judge(launch, server, &outcome)?;
+    Ok(outcome)
+}
+
+fn load_plan(launch: &Launch<'_>, server: &Server, mode: Mode, warmup_s: f64, duration_s: f64) -> LoadPlan {
     let cpus = &launch.plan.placement.generator;
     let threads = u32::try_from(cpus.len()).unwrap_or(1).max(1);
     let connections = launch.scenario.case.connections.unwrap_or(1).max(threads);
-    let plan = LoadPlan {
+    LoadPlan {
         address: server.address(),
         connections,
         // Requests of an open loop are due one by one; a batch would make all but the first late by design.
@@ -133,14 +147,14 @@ pub(crate) fn window(
         pick: launch.scenario.pick,
         verify_every: VERIFY_EVERY,
         reconnect_every: launch.scenario.reconnect_every,
-    };
-    let window = load::window(&launch.plan.loadgen, server, &plan).map_err(|failure| match failure {
-        load::Failure::Server(trouble) => launch.failure(trouble.reason, trouble.stderr_tail, false),
-        load::Failure::Generator(error) => launch.broken(&error),
-    })?;
-    let wrong = window.outcome.errors.status + window.outcome.errors.body;
+    }
+}
+
+/// Refuses an outcome that is none: wrong answers, a server that died, nothing answered.
+fn judge(launch: &Launch<'_>, server: &mut Server, outcome: &Outcome) -> Result<(), Failure> {
+    let wrong = outcome.errors.status + outcome.errors.body;
     if wrong > 0 {
-        let first = window.outcome.first_error.clone().unwrap_or_default();
+        let first = outcome.first_error.clone().unwrap_or_default();
         let reason = format!("{wrong} wrong answers under load; the first: {first}");
         return Err(launch.failure(reason, Vec::new(), true));
     }
@@ -148,11 +162,11 @@ pub(crate) fn window(
         let trouble = server.trouble();
         return Err(launch.failure(trouble.reason, trouble.stderr_tail, false));
     }
-    if window.outcome.requests == 0 {
-        let first = window.outcome.first_error.clone().unwrap_or_else(|| "no request was answered".to_owned());
+    if outcome.requests == 0 {
+        let first = outcome.first_error.clone().unwrap_or_else(|| "no request was answered".to_owned());
         return Err(launch.failure(format!("nothing was measured: {first}"), Vec::new(), false));
     }
-    Ok(window)
+    Ok(())
 }
 
 impl Launch<'_> {
@@ -176,6 +190,13 @@ impl Launch<'_> {
             reason,
             stderr_tail,
             disqualifies,
+        }
+    }
+
+    fn load_failed(&self, failure: load::Failure) -> Failure {
+        match failure {
+            load::Failure::Server(trouble) => self.failure(trouble.reason, trouble.stderr_tail, false),
+            load::Failure::Generator(error) => self.broken(&error),
         }
     }
 

@@ -279,6 +279,11 @@ fn an_engine_case_is_timed_and_counted() {
         ("allocations_per_request", true, 1.0..100.0),
         ("allocated_bytes_per_request", true, 100.0..100_000.0),
     ] {
+        // What depends on the load may be found unstable on a busy machine, and says so then.
+        if metric == "system_calls_per_request" && row.void.contains_key(metric) {
+            assert!(row.void[metric].contains("counted twice"), "{:?}", row.void);
+            continue;
+        }
         let counted = row.metrics.get(metric).map(|figure| figure.median);
         assert_eq!(
             counted.is_some_and(|figure| range.contains(&figure)),

@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeMap, fs};
 
-use probe::{load::Mode, suite::Failure};
+use probe::suite::Failure;
 
 use super::{Figure, TOOL_SLOWDOWN, slope};
 use crate::trial::{self, Launch};
@@ -26,10 +26,9 @@ fn calls(launch: &Launch<'_>, window_s: f64) -> Result<(f64, f64), Failure> {
     let file = launch.plan.folder.join(format!("strace-{}.txt", launch.round));
     let tool = ["strace", "-f", "-c", "-o", &file.to_string_lossy(), "--"].map(str::to_owned);
     let mut server = launch.start_counted(&launch.under(&tool), &launch.plan.placement.server, TOOL_SLOWDOWN)?;
-    // No warm-up: its requests would not be told.
-    let loaded = trial::window(launch, &mut server, Mode::Closed, 0.0, window_s);
+    let loaded = trial::unread_window(launch, &mut server, window_s);
     let stopped = server.stop();
-    let outcome = loaded?.outcome;
+    let outcome = loaded?;
     stopped.map_err(|trouble| launch.troubled(trouble))?;
     let text = fs::read_to_string(&file).map_err(|error| launch.uncounted(format!("{}: {error}", file.display())))?;
     // It may be gone already, with the folder; nothing is lost then.
