@@ -7,7 +7,8 @@ use std::{
     process::{Command, Output},
 };
 
-const MANIFEST: &str = "[workspace]\nmembers = [\"armature-core/fuzz\"]\n";
+const MANIFEST: &str =
+    "[workspace]\nmembers = [\"armature-core/fuzz\"]\nresolver = \"3\"\n\n[profile.light]\ninherits = \"dev\"\n";
 
 const PACKAGE: &str = "[package]\nname = \"armature-fuzz\"\nversion = \"0.1.0\"\nedition = \"2024\"\nautobins = false\n\n\
                        [features]\nlibfuzzer = []\n\n\
@@ -54,6 +55,7 @@ fn checkout() -> tempfile::TempDir {
     };
     write("Cargo.toml", MANIFEST);
     write("armature-core/fuzz/Cargo.toml", PACKAGE);
+    write("armature-core/fuzz/src/lib.rs", "#[test]\nfn replay() {}\n");
     write("armature-core/fuzz/calm.rs", "fn main() {}\n");
     write("armature-core/fuzz/wild.rs", "fn main() {}\n");
     write("armature-core/fuzz/calm.sh", CALM);
@@ -65,10 +67,13 @@ fn checkout() -> tempfile::TempDir {
 }
 
 fn fuzz(folder: &Path, arguments: &[&str], path: &str, is_ci: bool) -> (Output, String) {
+    xtask(folder, &[&["fuzz"], arguments].concat(), path, is_ci)
+}
+
+fn xtask(folder: &Path, arguments: &[&str], path: &str, is_ci: bool) -> (Output, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
     command
         .current_dir(folder)
-        .arg("fuzz")
         .args(arguments)
         .env("PATH", path)
         .env("CARGO_MANIFEST_DIR", folder)
@@ -107,6 +112,22 @@ fn a_quiet_target_passes_and_a_finding_is_told_with_what_to_do() {
     let arguments = ["--only", "wild", "--replay", "armature-core/fuzz/artifacts/wild/crash-1"];
     let (output, told) = fuzz(folder.path(), &arguments, &path, false);
     assert!(output.status.code() == Some(1) && told.contains("went wrong"), "{told}");
+}
+
+#[test]
+fn a_full_test_run_fuzzes_and_a_quick_one_does_not() {
+    let folder = checkout();
+    let path = with_programs(folder.path());
+    for (arguments, sum, code) in [
+        (&["test"][..], "2 passed, 1 failed", 1),
+        (&["test", "--fast"], "1 passed, 0 failed", 0),
+        (&["test", "--", "none"], "0 passed, 0 failed", 0),
+    ] {
+        let (output, told) = xtask(folder.path(), arguments, &path, false);
+        let lines = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert_eq!(lines.lines().last(), Some(sum), "{arguments:?}: {told}");
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {told}");
+    }
 }
 
 #[test]

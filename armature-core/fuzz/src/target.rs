@@ -17,11 +17,15 @@ pub fn run(bytes: &[u8]) {
     let (method, target) = (&bytes[..space], &bytes[space + 1..]);
     let mut text = bytes.to_vec();
     text.extend_from_slice(b" HTTP/1.1\r\n");
+    if bytes.windows(2).any(|pair| pair == b"\r\n") {
+        // The line would end before the version that is added here.
+        return;
+    }
     let parsed = line::parse(&text).and_then(|line| match line {
         Some(line) => target::split(&text, &line).map(|parts| Some((line, parts))),
         None => Ok(None),
     });
-    let is_line = reference::is_token(method) && !target.contains(&b' ') && !target.contains(&b'\n');
+    let is_line = reference::is_token(method) && !target.contains(&b' ');
     let expected = is_line.then(|| reference::split_target(method, target)).flatten();
     let (Ok(Some((line, parts))), Some(expected)) = (&parsed, expected) else {
         assert!(!matches!(parsed, Ok(None)), "a whole line is taken for a part of one");
