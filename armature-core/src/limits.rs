@@ -49,7 +49,8 @@ pub struct Limits {
     ///
     /// Default 65,536: reading this much costs less than a new connection on a local network.
     pub unread_body_bytes_max: u64,
-    /// Requests answered on one connection before others get their turn.
+    /// Requests answered, or steps of bodies taken, on one connection before others get their turn: a piece handed to a
+    /// handler, a read, or a write, each of one buffer at most.
     ///
     /// Default 32: twice the usual pipelining depth; at some µs each, others wait well under a millisecond.
     pub requests_per_poll_max: u32,

@@ -2,7 +2,7 @@
 
 use std::{
     rc::Rc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
@@ -94,6 +94,7 @@ impl<IO: Stream, S: Service> Conn<IO, S> {
                 return Poll::Pending;
             }
             let feed = incoming.feed.clone();
+            ready!(self.take_turn(cx));
             match self.decode() {
                 Err(refusal) => {
                     self.protocol.close();
@@ -151,10 +152,11 @@ impl<IO: Stream, S: Service> Conn<IO, S> {
                 self.wait_not(Wait::Body);
                 return Poll::Ready(Ok(()));
             }
-            if std::task::ready!(self.flush(cx)).is_err() {
+            if ready!(self.flush(cx)).is_err() {
                 return Poll::Ready(Err(End::Abort));
             }
-            if std::task::ready!(self.read_body(cx))? == 0 {
+            ready!(self.take_turn(cx));
+            if ready!(self.read_body(cx))? == 0 {
                 return Poll::Ready(Ok(()));
             }
         }

@@ -52,6 +52,8 @@ pub(crate) struct Conn<IO: Stream, S: Service> {
     answered: u32,
     /// Reads so far, as far as it can be counted.
     reads: u8,
+    /// Steps that this poll may still take before other connections get their turn.
+    turns: u32,
     /// Bytes of the present request's body that were read and thrown away.
     discarded_bytes: u64,
     protocol: h1::Connection,
@@ -108,6 +110,7 @@ impl<IO: Stream, S: Service> Conn<IO, S> {
             is_drained: false,
             answered: 0,
             reads: 0,
+            turns: 0,
             discarded_bytes: 0,
             protocol: h1::Connection::default(),
             input: BytesMut::new(),
@@ -123,7 +126,7 @@ impl<IO: Stream, S: Service> Conn<IO, S> {
 
     /// Serves until the connection is to end.
     fn serve(&mut self, cx: &mut Context<'_>) -> Poll<End> {
-        let mut turns = self.worker.limits.requests_per_poll_max;
+        self.turns = self.worker.limits.requests_per_poll_max;
         loop {
             if self.sending.is_some() {
                 match ready!(self.send(cx)) {
@@ -144,13 +147,13 @@ impl<IO: Stream, S: Service> Conn<IO, S> {
                 return Poll::Ready(End::Close);
             }
             if self.output.len() >= self.worker.limits.output_bytes_per_poll_max {
-                turns = 0;
+                self.turns = 0;
             }
-            if turns == 0 || self.output.has_tail() {
+            if self.turns == 0 || self.output.has_tail() {
                 if ready!(self.flush(cx)).is_err() {
                     return Poll::Ready(End::Abort);
                 }
-                if turns == 0 {
+                if self.turns == 0 {
                     cx.waker().wake_by_ref();
                     return Poll::Pending;
                 }
@@ -162,7 +165,7 @@ impl<IO: Stream, S: Service> Conn<IO, S> {
                 }
             }
             if self.answered_bytes < self.input.len() && self.answer_next(cx) {
-                turns -= 1;
+                self.turns -= 1;
                 continue;
             }
             if self.protocol.is_closing() {

@@ -3,7 +3,7 @@
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use bytes::Bytes;
@@ -156,6 +156,7 @@ impl<IO: Stream, S: Service> Conn<IO, S> {
                     Poll::Ready(Err(_)) => return Poll::Ready(Err(End::Abort)),
                     Poll::Pending => return Poll::Pending,
                 }
+                ready!(self.take_turn(cx));
             }
             let Some(sending) = &mut self.sending else { return Poll::Ready(Ok(())) };
             if std::mem::take(&mut sending.owes_chunk_end) {

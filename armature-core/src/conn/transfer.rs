@@ -1,4 +1,5 @@
-//! Bytes between the socket and the buffers: reading once, writing what waits, and holding no buffer while idle.
+//! Bytes between the socket and the buffers: reading once, writing what waits, holding no buffer while idle, and
+//! how much of it happens before other connections get their turn.
 
 use std::{
     io,
@@ -11,6 +12,23 @@ use super::{Conn, deadline::Wait};
 use crate::{buffer, io::Stream, service::Service};
 
 impl<IO: Stream, S: Service> Conn<IO, S> {
+    /// Takes one step's turn; pending, and woken again behind the others, when this poll has had all of its turns.
+    ///
+    /// A request is a step, and so is a piece or a read of a body, or a write of one: each moves what one buffer holds
+    /// at most, and takes some µs as a small request does, so that the same number of them bounds a poll.
+    pub(super) fn take_turn(&mut self, cx: &Context<'_>) -> Poll<()> {
+        match self.turns.checked_sub(1) {
+            Some(left) => {
+                self.turns = left;
+                Poll::Ready(())
+            }
+            None => {
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+        }
+    }
+
     /// Reads once. A connection that waits with nothing read holds no buffer.
     pub(super) fn fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         self.forget_answered();

@@ -311,7 +311,7 @@ async fn shout(mut connection: Upgraded) {
 pub(crate) static BLOCK: Gate = Gate::new();
 pub(crate) static BLOCKED: Count = Count::new();
 
-/// An application that says in which order requests were answered.
+/// An application that says in which order requests were answered, and counts pieces of bodies among them.
 pub(crate) fn ordered() -> Router {
     let order = Rc::new(Cell::new(0_usize));
     Router::new()
@@ -320,6 +320,15 @@ pub(crate) fn ordered() -> Router {
             get(async |State(order): State<Rc<Cell<usize>>>, Path(padding): Path<usize>| {
                 let number = order.replace(order.get() + 1);
                 if padding == 0 { number.to_string() } else { "x".repeat(padding) }
+            }),
+        )
+        .route(
+            "/pieces",
+            post(async |State(order): State<Rc<Cell<usize>>>, mut body: RequestBody| {
+                while body.piece().await?.is_some() {
+                    order.set(order.get() + 1);
+                }
+                Ok::<_, BodyError>("read")
             }),
         )
         .route(
