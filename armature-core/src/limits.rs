@@ -90,7 +90,8 @@ pub struct Limits {
     /// Default: no bound, as only the operator knows what else the machine is for.
     pub memory_bytes_max: u64,
     /// How long a body may make no progress to speak of: its first byte is due in this time, and the time is extended
-    /// by the bytes that arrive, at [`body_rate_bytes_per_s_min`](Self::body_rate_bytes_per_s_min). Refused with 408.
+    /// by the bytes that arrive, at [`body_rate_bytes_per_s_min`](Self::body_rate_bytes_per_s_min). Time in which the
+    /// handler does not ask for the body is not counted. Refused with 408.
     ///
     /// Default 20 s: covers a retransmission time-out or a change of radio cell.
     pub body_deadline: Duration,

@@ -24,7 +24,7 @@ pub(super) enum Wait {
     Linger,
 }
 
-/// How long a body may take from its beginning, given how much of it has arrived.
+/// How long a client may be waited for over a whole body, given how much of it has arrived.
 pub(super) fn body_allowance(received_bytes: u64, limits: &Limits) -> Duration {
     let earned_ms = received_bytes.saturating_mul(1_000) / u64::from(limits.body_rate_bytes_per_s_min.max(1));
     limits.body_deadline.saturating_add(Duration::from_millis(earned_ms))

@@ -16,15 +16,39 @@ use crate::{
     body::{BodyError, Feed, RequestBody},
     h1::{Refusal, encode, framing::Framing},
     io::Stream,
+    limits::Limits,
     service::{Request, RequestHead, Service},
 };
 
 /// A request body that is being fed to a handler.
 pub(super) struct Incoming {
     pub(super) feed: Rc<Feed>,
-    /// When the body began, on the worker's clock.
-    since: Duration,
+    /// How long the client has been waited for, but for the present wait.
+    waited: Duration,
+    /// When the present wait for the client began, on the worker's clock.
+    waits_since: Option<Duration>,
     received_bytes: u64,
+}
+
+impl Incoming {
+    fn new(feed: Rc<Feed>, received_bytes: u64) -> Self {
+        Self { feed, waited: Duration::ZERO, waits_since: None, received_bytes }
+    }
+
+    /// Notes that something came. Time in which nobody asked for bytes is not held against the client that has none.
+    fn received(&mut self, bytes: u64, now: Duration) {
+        self.received_bytes += bytes;
+        if let Some(since) = self.waits_since.take() {
+            self.waited += now.saturating_sub(since);
+        }
+    }
+
+    /// Notes that the client is waited for, and says for how long it may be.
+    fn wait(&mut self, now: Duration, limits: &Limits) -> Duration {
+        let since = *self.waits_since.get_or_insert(now);
+        let waited = self.waited + now.saturating_sub(since);
+        body_allowance(self.received_bytes, limits).saturating_sub(waited)
+    }
 }
 
 impl<IO: Stream, S: Service> Conn<IO, S> {
@@ -59,7 +83,7 @@ impl<IO: Stream, S: Service> Conn<IO, S> {
             if received_bytes > 0 {
                 feed.push(piece);
             }
-            self.incoming = Some(Box::new(Incoming { feed: feed.clone(), since: worker.timers.now(), received_bytes }));
+            self.incoming = Some(Box::new(Incoming::new(feed.clone(), received_bytes)));
             RequestBody::fed(feed, declared, limit)
         };
         let request = Request { head: RequestHead::new(&head, &index), body };
@@ -175,7 +199,7 @@ impl<IO: Stream, S: Service> Conn<IO, S> {
                     self.protocol.close();
                 }
                 if let Some(incoming) = &mut self.incoming {
-                    incoming.received_bytes += read as u64;
+                    incoming.received(read as u64, self.worker.timers.now());
                     // Set anew below, with what this read has earned.
                     self.wait = Wait::Nothing;
                 }
@@ -183,11 +207,11 @@ impl<IO: Stream, S: Service> Conn<IO, S> {
             }
             Poll::Ready(Err(_)) => Poll::Ready(Err(End::Abort)),
             Poll::Pending => {
-                let limits = &self.worker.limits;
-                let after = self.incoming.as_ref().map_or(limits.body_deadline, |incoming| {
-                    let passed = self.worker.timers.now().saturating_sub(incoming.since);
-                    body_allowance(incoming.received_bytes, limits).saturating_sub(passed)
-                });
+                let (now, limits) = (self.worker.timers.now(), &self.worker.limits);
+                let after = match &mut self.incoming {
+                    Some(incoming) => incoming.wait(now, limits),
+                    None => limits.body_deadline,
+                };
                 self.wait_for(Wait::Body, after.into());
                 Poll::Pending
             }

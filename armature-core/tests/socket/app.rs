@@ -363,6 +363,13 @@ pub(crate) fn slow() -> Router {
                 "slow"
             }),
         )
+        .route(
+            "/late-reader",
+            post(async |body: RequestBody| {
+                tokio::time::sleep(Duration::from_millis(600)).await;
+                count(body).await
+            }),
+        )
         .route("/at-once", get(async || "at once"))
         .route("/never", get(std::future::pending::<()>))
 }

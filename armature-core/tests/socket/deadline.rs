@@ -8,7 +8,7 @@ use std::{
 use armature_core::Limits;
 
 use crate::{
-    app::Running,
+    app::{self, Running},
     client::{Client, PATIENCE, get, until},
 };
 
@@ -94,6 +94,28 @@ fn a_body_below_the_slowest_rate_is_refused_and_one_above_it_is_not() {
             thread::sleep(Duration::from_millis(5));
         }
         assert_eq!(client.read_answer().unwrap().status, status, "{piece_bytes}");
+    }
+}
+
+#[test]
+fn a_body_has_time_from_when_it_is_asked_for() {
+    // Less than the handler takes before it reads, and more than the client then takes.
+    let limits = Limits { body_deadline: Duration::from_millis(500), ..patient() };
+    let server = Running::start_with(limits, 1, app::slow);
+    for (sent_first, expectation) in [("", "Expect: 100-continue\r\n"), ("he", "")] {
+        let mut client = Client::connect(server.address);
+        let head = format!("POST /late-reader HTTP/1.1\r\nHost: a\r\n{expectation}Content-Length: 5\r\n\r\n");
+        client.send(&[head.as_bytes(), sent_first.as_bytes()].concat());
+        if expectation.is_empty() {
+            // Until after the handler has asked.
+            thread::sleep(Duration::from_millis(800));
+        } else {
+            assert_eq!(client.read_answer().unwrap().status, 100);
+            thread::sleep(Duration::from_millis(200));
+        }
+        client.send(&b"hello"[sent_first.len()..]);
+        let answer = client.read_answer().unwrap();
+        assert_eq!((answer.status, &*answer.body), (200, &b"5"[..]), "{expectation:?}");
     }
 }
 
