@@ -109,6 +109,7 @@ impl<IO: Stream, S: Service> Conn<IO, S> {
             Wait::Nothing => ControlFlow::Continue(()),
             Wait::Head => {
                 self.wait = Wait::Nothing;
+                self.protocol.refuse_head(&self.input[self.answered_bytes..], Refusal::HeadDeadline);
                 self.refuse(Refusal::HeadDeadline);
                 ControlFlow::Continue(())
             }

@@ -46,7 +46,6 @@ impl Default for Exchange {
 
 /// Whether a refused request was one of HEAD, whose answer has no body, as far as its method had to be read to refuse
 /// it: what stands behind the mistake may not have arrived yet, and must not matter.
-#[cold]
 fn is_head(mut bytes: &[u8], refusal: Refusal) -> bool {
     while let [b'\r', b'\n', rest @ ..] = bytes {
         bytes = rest;
@@ -98,11 +97,17 @@ impl Connection {
     pub fn next_head(&mut self, bytes: &[u8], limits: &Limits, index: &mut HeadIndex) -> Result<NextHead, Refusal> {
         let found = self.find_head(bytes, limits, index);
         if let Err(refusal) = found {
-            self.closing = true;
-            let head_only = is_head(bytes, refusal);
-            self.exchange = Exchange { keep_alive: false, head_only, ..Exchange::default() };
+            self.refuse_head(bytes, refusal);
         }
         found
+    }
+
+    /// Gives up on the head of which `bytes` are there: what is answered next answers it, and not the request before it;
+    /// the connection is closing from then on.
+    #[cold]
+    pub fn refuse_head(&mut self, bytes: &[u8], refusal: Refusal) {
+        self.closing = true;
+        self.exchange = Exchange { keep_alive: false, head_only: is_head(bytes, refusal), ..Exchange::default() };
     }
 
     #[inline]

@@ -8,6 +8,7 @@ use std::{
 use armature_core::Limits;
 
 use crate::{
+    answer,
     app::{self, Running},
     client::{Client, PATIENCE, get, until},
 };
@@ -40,6 +41,30 @@ fn a_first_head_is_due_after_accept() {
         client.send(part.as_bytes());
         refused_in_time(&mut client, 408);
         assert!(started.elapsed() >= SHORT, "{part:?}");
+    }
+}
+
+#[test]
+fn a_head_that_does_not_come_is_not_answered_as_the_request_before_it() {
+    let server = Running::start(Limits { head_deadline: SHORT, ..patient() });
+    // With a version that has no persistence of its own, too; and with nothing before.
+    let before = [("", false), ("HEAD / HTTP/1.1", true), ("GET / HTTP/1.1", false), ("GET / HTTP/1.0", false)];
+    for (first, is_head) in before {
+        for (partial, to_head) in [("GET /pl", false), ("HEAD /pl", true)] {
+            let mut client = Client::connect(server.address);
+            if !first.is_empty() {
+                client.send(format!("{first}\r\nHost: a\r\nConnection: keep-alive\r\n\r\n").as_bytes());
+            }
+            client.send(partial.as_bytes());
+            let received = client.read_to_end().unwrap();
+            let mut rest = &received[..];
+            if !first.is_empty() {
+                rest = answer::read(rest, is_head, true).unwrap().unwrap().1;
+            }
+            let (answer, rest) = answer::read(rest, to_head, true).unwrap().unwrap();
+            let got = (answer.status, answer.header("connection"), answer.body.is_empty(), rest);
+            assert_eq!(got, (408, Some("close"), to_head, &b""[..]), "{first:?} {partial:?}");
+        }
     }
 }
 
