@@ -162,7 +162,7 @@ fn disagreements(first: &BTreeMap<String, f64>, second: &BTreeMap<String, f64>) 
         let larger = one.abs().max(other.abs());
         if apart > slack.max(share * larger) {
             let percent = 100.0 * apart / larger;
-            let reason = format!("counted twice, {one:.2} and {other:.2}: {percent:.1} % apart, so it is unstable");
+            let reason = format!("counted twice, {one:.3} and {other:.3}: {percent:.1} % apart, so it is unstable");
             void.insert(metric.clone(), reason);
         }
     }
