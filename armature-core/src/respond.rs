@@ -12,7 +12,7 @@ use crate::{
     buffer,
     collections::SmallString,
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
-    upgrade::{Run, Upgraded},
+    upgrade::{Switch, Upgraded},
 };
 
 /// The value of Content-Type, known when the program is compiled.
@@ -63,7 +63,7 @@ pub struct Response {
     pub(crate) declared_length: Option<u64>,
     pub(crate) body: Body,
     /// What runs on the connection after a response of 101.
-    pub(crate) upgrade: Option<Run>,
+    pub(crate) upgrade: Option<Box<Switch>>,
 }
 
 impl Response {
@@ -91,15 +91,17 @@ impl Response {
 
     /// 101, after which `run` has the connection for itself and speaks `protocol` on it.
     ///
-    /// A client that did not ask for an upgrade (`Connection: upgrade`, on HTTP/1.1) gets 426 in its place.
+    /// A client that did not ask for it (`Connection: upgrade` and this protocol in Upgrade, on HTTP/1.1) gets 426 in its
+    /// place.
     #[must_use]
     pub fn upgrade<F, Fut>(protocol: HeaderValue, run: F) -> Self
     where
         F: FnOnce(Upgraded) -> Fut + 'static,
         Fut: Future<Output = ()> + 'static,
     {
-        let mut response = Self::status(StatusCode::SWITCHING_PROTOCOLS).with_header(header::UPGRADE, protocol);
-        response.upgrade = Some(Box::new(|upgraded| Box::pin(run(upgraded))));
+        let mut response = Self::status(StatusCode::SWITCHING_PROTOCOLS);
+        response.insert_header(&header::UPGRADE, &protocol);
+        response.upgrade = Some(Box::new(Switch { protocol, run: Box::new(|upgraded| Box::pin(run(upgraded))) }));
         response
     }
 

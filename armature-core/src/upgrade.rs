@@ -13,6 +13,8 @@ use std::{
 
 use bytes::{Buf, Bytes};
 
+use crate::http::HeaderValue;
+
 /// A connection that has left HTTP. Bytes that arrived behind the request are read first.
 pub struct Upgraded {
     unread: Bytes,
@@ -28,6 +30,13 @@ pub(crate) trait Duplex {
 
 /// What runs on a connection after it has left HTTP.
 pub(crate) type Run = Box<dyn FnOnce(Upgraded) -> Pin<Box<dyn Future<Output = ()>>>>;
+
+/// What a handler that answers 101 wants the connection for.
+pub(crate) struct Switch {
+    /// What the response's Upgrade says.
+    pub(crate) protocol: HeaderValue,
+    pub(crate) run: Run,
+}
 
 impl Upgraded {
     pub(crate) fn new(unread: Bytes, stream: Box<dyn Duplex>) -> Self {

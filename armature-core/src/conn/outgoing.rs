@@ -90,6 +90,8 @@ impl<IO: Stream, S: Service> Conn<IO, S> {
         let framed = self.protocol.frame(status, length, close || worker.is_draining(), &worker.limits);
         self.answered = self.answered.saturating_add(1);
         let persistence = match framed.persistence {
+            // With 101 the connection ceases to be one of HTTP, whatever was to become of it (RFC 9110 §7.8).
+            _ if status == StatusCode::SWITCHING_PROTOCOLS => Persistence::Upgrade,
             Persistence::Implicit if upgrades => Persistence::Upgrade,
             persistence => persistence,
         };
@@ -133,17 +135,17 @@ impl<IO: Stream, S: Service> Conn<IO, S> {
             body => self.output.set_tail(body),
         }
         if status == StatusCode::SWITCHING_PROTOCOLS {
-            self.upgrade = upgrade;
+            self.upgrade = upgrade.map(|switch| switch.run);
         }
     }
 
-    /// A handler's 101 stands if the client asked for it; any other interim status is no answer.
+    /// A handler's 101 stands if the client asked for its protocol; any other interim status is no answer.
     #[cold]
     fn settle_upgrade(&mut self, response: &mut Response) {
-        if response.upgrade.is_none() {
-            response.status = StatusCode::INTERNAL_SERVER_ERROR;
-        } else if !self.protocol.may_upgrade() {
-            response.status = StatusCode::UPGRADE_REQUIRED;
+        match &response.upgrade {
+            None => response.status = StatusCode::INTERNAL_SERVER_ERROR,
+            Some(switch) if self.protocol.may_upgrade(switch.protocol.as_bytes()) => {}
+            Some(_) => response.status = StatusCode::UPGRADE_REQUIRED,
         }
     }
 

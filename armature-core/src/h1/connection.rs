@@ -25,6 +25,8 @@ pub struct Connection {
     empty_lines: u8,
     closing: bool,
     exchange: Exchange,
+    /// The protocols that the request at hand offers to change to, a list as in Upgrade; empty once it is answered.
+    offered: Vec<u8>,
     body: BodyDecoder,
 }
 
@@ -138,10 +140,24 @@ impl Connection {
             upgrade: index.connection.upgrade,
             awaits_continue: index.expects_continue && index.framing != Framing::None,
         };
+        if self.exchange.upgrade {
+            self.note_offer(bytes, index);
+        }
         if index.framing != Framing::None {
             self.body = BodyDecoder::new(index.framing);
         }
         Ok(NextHead::Complete { skip })
+    }
+
+    #[cold]
+    fn note_offer(&mut self, bytes: &[u8], index: &HeadIndex) {
+        self.offered.clear();
+        for field in &index.fields {
+            if field.name.of(bytes).eq_ignore_ascii_case(b"upgrade") {
+                self.offered.extend_from_slice(field.value.of(bytes));
+                self.offered.push(b',');
+            }
+        }
     }
 
     #[cold]
@@ -209,10 +225,22 @@ impl Connection {
         std::mem::take(&mut self.exchange.awaits_continue)
     }
 
-    /// Whether the request may be answered with 101 (RFC 9110 §7.8).
+    /// Whether the request may be answered with 101 and this Upgrade field: it must offer each protocol in it, by a name
+    /// whose case does not matter (RFC 9110 §7.8).
     #[must_use]
-    pub fn may_upgrade(&self) -> bool {
-        self.exchange.upgrade && self.exchange.version == Version::Http11 && self.body.is_end() && !self.closing
+    pub fn may_upgrade(&self, protocols: &[u8]) -> bool {
+        let exchange = self.exchange;
+        let is_offered = |protocol: &[u8]| {
+            self.offered.split(|byte| *byte == b',').any(|offer| offer.trim_ascii().eq_ignore_ascii_case(protocol))
+        };
+        exchange.upgrade
+            && exchange.version == Version::Http11
+            && self.body.is_end()
+            && !self.closing
+            && protocols
+                .split(|byte| *byte == b',')
+                .map(<[u8]>::trim_ascii)
+                .all(|one| !one.is_empty() && is_offered(one))
     }
 
     /// Whether what is left of the request's body is worth reading for the connection's sake.
@@ -230,6 +258,7 @@ impl Connection {
         let exchange = self.exchange;
         if let (StatusCode::OK, BodyLength::Known(length), Version::Http11) = (status, length, exchange.version)
             && exchange.keep_alive
+            && !exchange.upgrade
             && !close
             && !self.closing
             && self.body.is_end()
@@ -242,6 +271,8 @@ impl Connection {
 
     fn frame_other(&mut self, status: StatusCode, length: BodyLength, close: bool, limits: &Limits) -> Framed {
         let exchange = self.exchange;
+        // What it had room for does not stay with a connection that waits.
+        self.offered = Vec::new();
         let code = status.as_u16();
         let bodyless = code < 200 || code == 204 || code == 304;
         let mut keep_alive = exchange.keep_alive && !close && !self.closing;
