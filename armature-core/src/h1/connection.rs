@@ -279,8 +279,11 @@ impl Connection {
         if keep_alive && !self.body.is_end() {
             keep_alive = self.rest_is_drainable(limits);
         }
+        // 205 has no content, and says so (RFC 9110 §15.3.6).
+        let resets = code == 205;
         let head = match length {
             _ if bodyless => BodyHead::Silent,
+            _ if resets => BodyHead::Length(0),
             BodyLength::Known(length) => BodyHead::Length(length),
             BodyLength::Unknown if exchange.version == Version::Http11 => BodyHead::Chunked,
             // HTTP/1.0 has no chunks: the body ends with the connection (RFC 9112 §6.3).
@@ -295,6 +298,6 @@ impl Connection {
             (true, Version::Http10) => Persistence::KeepAlive,
             (true, Version::Http11) => Persistence::Implicit,
         };
-        Framed { head, persistence, sends_body: !bodyless && !exchange.head_only }
+        Framed { head, persistence, sends_body: !bodyless && !resets && !exchange.head_only }
     }
 }

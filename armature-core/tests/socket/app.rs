@@ -199,6 +199,8 @@ pub(crate) fn app() -> Router {
         .route("/nothing", get(async || StatusCode::NO_CONTENT))
         .route("/unmodified", get(async || StatusCode::NOT_MODIFIED))
         .route("/reset", get(async || StatusCode::RESET_CONTENT))
+        .route("/reset/text", get(async || (StatusCode::RESET_CONTENT, "text")))
+        .route("/reset/stream", get(async || (StatusCode::RESET_CONTENT, pieces(&["str", "eam"], None))))
         .route("/stream", get(async || pieces(&["str", "", "eam"], None)))
         .route("/declared", get(async || pieces(&["decl", "ared"], Some(8))))
         .route(
