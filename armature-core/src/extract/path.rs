@@ -156,14 +156,14 @@ impl<'de> IntoDeserializer<'de, ValueError> for Value<'_> {
 }
 
 macro_rules! parse {
-    ($($method:ident $visit:ident $type:ty)*) => {
+    ($($method:ident $visit:ident $type:ty $(, but not $refused:literal)?;)*) => {
         $(
             #[inline]
             fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ValueError> {
                 let text = decode(self.0)?;
                 match text.parse::<$type>() {
-                    Ok(value) => visitor.$visit(value),
-                    Err(_) => Err(de::Error::invalid_value(de::Unexpected::Str(&text), &stringify!($type))),
+                    Ok(value) $(if !text.starts_with($refused))? => visitor.$visit(value),
+                    _ => Err(de::Error::invalid_value(de::Unexpected::Str(&text), &stringify!($type))),
                 }
             }
         )*
@@ -173,21 +173,22 @@ macro_rules! parse {
 impl<'de> Deserializer<'de> for Value<'_> {
     type Error = ValueError;
 
+    // A number that is sent has no plus sign; the standard library would let one pass.
     parse! {
-        deserialize_bool visit_bool bool
-        deserialize_i8 visit_i8 i8
-        deserialize_i16 visit_i16 i16
-        deserialize_i32 visit_i32 i32
-        deserialize_i64 visit_i64 i64
-        deserialize_i128 visit_i128 i128
-        deserialize_u8 visit_u8 u8
-        deserialize_u16 visit_u16 u16
-        deserialize_u32 visit_u32 u32
-        deserialize_u64 visit_u64 u64
-        deserialize_u128 visit_u128 u128
-        deserialize_f32 visit_f32 f32
-        deserialize_f64 visit_f64 f64
-        deserialize_char visit_char char
+        deserialize_bool visit_bool bool;
+        deserialize_i8 visit_i8 i8, but not '+';
+        deserialize_i16 visit_i16 i16, but not '+';
+        deserialize_i32 visit_i32 i32, but not '+';
+        deserialize_i64 visit_i64 i64, but not '+';
+        deserialize_i128 visit_i128 i128, but not '+';
+        deserialize_u8 visit_u8 u8, but not '+';
+        deserialize_u16 visit_u16 u16, but not '+';
+        deserialize_u32 visit_u32 u32, but not '+';
+        deserialize_u64 visit_u64 u64, but not '+';
+        deserialize_u128 visit_u128 u128, but not '+';
+        deserialize_f32 visit_f32 f32, but not '+';
+        deserialize_f64 visit_f64 f64, but not '+';
+        deserialize_char visit_char char;
     }
 
     #[inline]
