@@ -2,7 +2,7 @@
 
 use std::{ops::ControlFlow, time::Duration};
 
-use super::{Conn, Phase};
+use super::Conn;
 use crate::{body::BodyError, h1::Refusal, io::Stream, limits::Limits, service::Service, worker::timer::Ticks};
 
 /// What a connection waits for.
@@ -16,6 +16,8 @@ pub(super) enum Wait {
     Idle,
     /// The next request, while the worker is stopping.
     Drain,
+    /// Nothing any more: what is there already is read and answered, then the connection ends.
+    Last,
     /// The rest of a body.
     Body,
     /// Room in the socket's send buffer.
@@ -103,10 +105,17 @@ impl<IO: Stream, S: Service> Conn<IO, S> {
         self.wait_for(wait, after);
     }
 
+    /// Whether the connection was to end when everything that is there is answered, and it is.
+    pub(super) fn is_over(&self) -> bool {
+        self.wait == Wait::Last
+            && !self.protocol.is_inside_head()
+            && !self.stream.as_ref().is_some_and(Stream::has_arrived)
+    }
+
     /// Acts on a deadline that has passed; `Break` ends the connection on the spot.
     pub(super) fn deadline_passed(&mut self) -> ControlFlow<()> {
         match self.wait {
-            Wait::Nothing => ControlFlow::Continue(()),
+            Wait::Nothing | Wait::Last => ControlFlow::Continue(()),
             Wait::Head => {
                 self.wait = Wait::Nothing;
                 self.protocol.refuse_head(&self.input[self.answered_bytes..], Refusal::HeadDeadline);
@@ -114,8 +123,8 @@ impl<IO: Stream, S: Service> Conn<IO, S> {
                 ControlFlow::Continue(())
             }
             Wait::Drain => {
-                self.wait = Wait::Nothing;
-                self.phase = Phase::Flushing;
+                // A request may have arrived since the worker last looked, however long that took it.
+                self.wait = Wait::Last;
                 ControlFlow::Continue(())
             }
             Wait::Body => {

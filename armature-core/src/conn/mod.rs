@@ -273,6 +273,7 @@ impl<IO: Stream, S: Service> Conn<IO, S> {
             }
             Poll::Ready(Ok(_)) => Poll::Ready(Ok(())),
             Poll::Ready(Err(_)) => Poll::Ready(Err(End::Abort)),
+            Poll::Pending if self.is_over() => Poll::Ready(Err(End::Close)),
             Poll::Pending => {
                 self.wait_for_head();
                 Poll::Pending

@@ -26,6 +26,9 @@ pub(crate) trait Stream {
     /// Appends what has arrived to `buffer` and says how many bytes that were; 0 is the end. There must be room.
     fn poll_read(&mut self, buffer: &mut BytesMut, cx: &mut Context<'_>) -> Poll<io::Result<usize>>;
 
+    /// Whether bytes are there to be read, also such as the back end has not heard of yet. Asks the kernel.
+    fn has_arrived(&self) -> bool;
+
     /// Writes some of what waits in `output`, and takes it off.
     fn poll_write(&mut self, output: &mut Output, cx: &mut Context<'_>) -> Poll<io::Result<usize>>;
 

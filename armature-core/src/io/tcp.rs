@@ -5,6 +5,7 @@
 
 use std::{
     io::{self, IoSlice},
+    mem::MaybeUninit,
     net::{SocketAddr, TcpListener},
     pin::Pin,
     task::{Context, Poll, ready},
@@ -54,6 +55,10 @@ impl Stream for Tcp {
                 Err(error) => return Poll::Ready(Err(error)),
             }
         }
+    }
+
+    fn has_arrived(&self) -> bool {
+        SockRef::from(&self.0).peek(&mut [MaybeUninit::uninit()]).is_ok_and(|bytes| bytes > 0)
     }
 
     #[inline]

@@ -3,7 +3,7 @@
 use std::{
     cell::Cell,
     collections::VecDeque,
-    future::poll_fn,
+    future::{Future, poll_fn},
     net::SocketAddr,
     panic::resume_unwind,
     pin::Pin,
@@ -346,6 +346,21 @@ pub(crate) fn ordered() -> Router {
 /// What `/held` waits at.
 pub(crate) static HOLD: Gate = Gate::new();
 
+/// What `/stall` stands still at in the end, and how many do.
+pub(crate) static STALL: Gate = Gate::new();
+pub(crate) static STALLED: Count = Count::new();
+
+/// Blocks the worker for a time in which deadlines pass, and once more right after it has seen that they have.
+async fn stall() {
+    let mut timer = std::pin::pin!(tokio::time::sleep(Duration::from_millis(200)));
+    // Polled once, so that it runs while nothing else does.
+    let _ = poll_fn(|cx| Poll::Ready(timer.as_mut().poll(cx))).await;
+    thread::sleep(Duration::from_millis(1_000));
+    timer.await;
+    STALLED.add();
+    STALL.pass();
+}
+
 /// An application of handlers that take their time.
 pub(crate) fn slow() -> Router {
     Router::new()
@@ -372,6 +387,7 @@ pub(crate) fn slow() -> Router {
                 count(body).await
             }),
         )
+        .route("/stall", get(stall))
         .route("/at-once", get(async || "at once"))
         .route("/never", get(std::future::pending::<()>))
 }

@@ -81,6 +81,27 @@ fn idle_connections_are_closed_after_a_moment() {
 }
 
 #[test]
+fn a_request_that_is_there_when_its_connection_is_closed_for_idleness_is_answered() {
+    let limits = Limits { drain_idle: Duration::from_millis(400), ..Limits::default() };
+    let server = Running::start_with(limits, 1, app::slow);
+    let (mut idle, mut busy) = (Client::connect(server.address), Client::connect(server.address));
+    for client in [&mut idle, &mut busy] {
+        client.send(&get("/at-once"));
+        client.read_answer().unwrap();
+    }
+    server.handle.drain();
+    until("connections are refused", || TcpStream::connect(server.address).is_err());
+    // The worker finds out that the other has been idle for too long, and stands still before it acts on that.
+    busy.send(&get("/stall"));
+    app::STALLED.wait_for(1);
+    idle.send(&get("/at-once"));
+    app::STALL.open();
+    let answer = idle.read_answer().unwrap();
+    assert_eq!((&*answer.body, answer.header("connection")), (&b"at once"[..], Some("close")));
+    assert_eq!(busy.read_answer().unwrap().status, 200);
+}
+
+#[test]
 fn what_does_not_end_in_time_is_cut() {
     let limits = Limits { drain_deadline: Duration::from_millis(200), ..Limits::default() };
     let server = Running::start_with(limits, 1, app::slow);
