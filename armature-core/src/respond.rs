@@ -121,7 +121,7 @@ impl Response {
 
     /// The same response with one more field.
     ///
-    /// Content-Type replaces the type. Content-Length declares the length of a streamed or HEAD response and is held to.
+    /// Content-Type replaces the type. Date and Server are the server's own and not taken. Content-Length declares the length of a streamed or HEAD response and is held to.
     /// Of Connection only `close` is heeded, and Transfer-Encoding is not: they follow from the request and the body.
     #[must_use]
     pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
@@ -135,9 +135,10 @@ impl Response {
             self.close |= value.as_bytes().eq_ignore_ascii_case(b"close");
         } else if *name == header::CONTENT_LENGTH {
             self.declared_length = crate::h1::framing::content_length(value.as_bytes()).ok();
-        } else if *name != header::TRANSFER_ENCODING {
+        } else if ![header::TRANSFER_ENCODING, header::DATE, header::SERVER].contains(name) {
             if *name == header::CONTENT_TYPE {
                 self.content_type = "";
+                self.remove_lines(name);
             }
             if self.fields.capacity() == 0 {
                 self.fields = buffer::take();
@@ -147,6 +148,22 @@ impl Response {
             self.fields.extend_from_slice(value.as_bytes());
             self.fields.extend_from_slice(b"\r\n");
         }
+    }
+
+    /// Takes out every line of a field.
+    fn remove_lines(&mut self, name: &HeaderName) {
+        if self.fields.is_empty() {
+            return;
+        }
+        let lines = std::mem::replace(&mut self.fields, buffer::take());
+        // A value holds no line end, so each line is one field.
+        for line in lines.split_inclusive(|byte| *byte == b'\n') {
+            let is_this = line.strip_prefix(name.as_str().as_bytes()).is_some_and(|rest| rest.starts_with(b":"));
+            if !is_this {
+                self.fields.extend_from_slice(line);
+            }
+        }
+        buffer::give(lines);
     }
 
     /// The same response, after which the connection ends.

@@ -218,6 +218,18 @@ pub(crate) fn app() -> Router {
         .route("/upgrade", get(async || Response::upgrade(HeaderValue::from_static("shout"), shout)))
         .route("/bare-101", get(async || StatusCode::SWITCHING_PROTOCOLS))
         .route("/closing", get(async || Response::new(MediaType::TEXT, "closing").with_close()))
+        .route(
+            "/singular",
+            get(async || {
+                let value = HeaderValue::from_static;
+                Response::new(MediaType::TEXT, "one of each")
+                    .with_header(header::DATE, value("Thu, 01 Jan 1970 00:00:00 GMT"))
+                    .with_header(header::SERVER, value("another"))
+                    .with_header(header::CONTENT_TYPE, value("text/css"))
+                    .with_header(header::ETAG, value("\"1\""))
+                    .with_header(header::CONTENT_TYPE, value("text/csv"))
+            }),
+        )
         .route("/tagged", get(async || ([(header::ETAG, HeaderValue::from_static("\"1\""))], "tagged")))
 }
 
