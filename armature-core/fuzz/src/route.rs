@@ -101,7 +101,8 @@ fn is_plain(pattern: &str) -> bool {
 
 /// Whether text follows a parameter in the same segment, as in `/{name}.png`.
 fn has_suffix(pattern: &str) -> bool {
-    pattern.split('/').any(|part| part.contains('{') && !part.ends_with('}'))
+    // A doubled brace may be such a text as well.
+    pattern.contains("}}") || pattern.split('/').any(|part| part.contains('{') && !part.ends_with('}'))
 }
 
 /// Whether the pattern may match, as far as that can be told in a simple way.
