@@ -95,7 +95,7 @@ mod tests {
     #[global_allocator]
     static COUNTING: Counting<System> = Counting(System);
 
-    /// What `work` allocates on a thread of its own, other tests' allocations aside: the least of several attempts.
+    /// What `work` allocates. Other tests allocate and free meanwhile: what most of a hundred attempts say is the work's.
     fn counted(work: fn()) -> (u64, u64, i64) {
         let once = || {
             let now = || (CALLS.load(Relaxed), BYTES.load(Relaxed), LIVE_BYTES.load(Relaxed));
@@ -104,7 +104,9 @@ mod tests {
             let after = now();
             (after.0 - before.0, after.1 - before.1, after.2 - before.2)
         };
-        (0..100).map(|_| once()).min().unwrap()
+        let attempts: Vec<_> = (0..100).map(|_| once()).collect();
+        let votes = |figure: &&(u64, u64, i64)| attempts.iter().filter(|attempt| attempt == figure).count();
+        *attempts.iter().max_by_key(votes).unwrap()
     }
 
     #[test]
