@@ -88,13 +88,15 @@ fn check(head: &RequestHead<'_>, sent: &[&str]) {
     assert_eq!(extract::<String>(head), only);
     assert_eq!(extract::<Option<String>>(head), only.clone().map(Some));
     assert_eq!(extract::<SmallString>(head).as_deref(), only.as_deref());
-    parsed::<u8>(head, only.as_deref());
-    parsed::<i64>(head, only.as_deref());
-    parsed::<u128>(head, only.as_deref());
     parsed::<bool>(head, only.as_deref());
     parsed::<char>(head, only.as_deref());
+    // The standard library takes a plus sign in front of a number; a path does not.
+    let digits = only.as_deref().filter(|only| !only.starts_with('+'));
+    parsed::<u8>(head, digits);
+    parsed::<i64>(head, digits);
+    parsed::<u128>(head, digits);
     let number = extract::<f64>(head).map(f64::to_bits);
-    assert_eq!(number, only.and_then(|only| only.parse::<f64>().ok()).map(f64::to_bits));
+    assert_eq!(number, digits.and_then(|digits| digits.parse::<f64>().ok()).map(f64::to_bits));
 }
 
 fn parsed<T: DeserializeOwned + FromStr + PartialEq + Debug>(head: &RequestHead<'_>, only: Option<&str>) {
