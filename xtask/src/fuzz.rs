@@ -51,6 +51,9 @@ pub(crate) struct Fuzz {
     /// How long each target runs
     #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
     seconds: u64,
+    /// Seed of what is tried; 0 draws another each time, a test run always takes the same
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    seed: u32,
     /// Run only this target; may be given several times
     #[arg(long, value_name = "TARGET")]
     only: Vec<String>,
@@ -138,8 +141,9 @@ impl Fuzz {
         let (next, found, broken) = (AtomicUsize::new(0), AtomicUsize::new(0), Mutex::new(None));
         let work = || {
             while let Some(target) = targets.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let ran =
-                    toolchain.program(target).and_then(|program| Trial { target, program: &program, places }.run(time));
+                let ran = toolchain
+                    .program(target)
+                    .and_then(|program| Trial { target, program: &program, places }.run(time, self.seed));
                 let told = match ran {
                     Ok(Ending::Quiet { runs, coverage }) => {
                         output::print(&format!("ok      {target:<16} {runs:>10} inputs, {coverage} places reached\n"))

@@ -70,8 +70,8 @@ pub(super) struct Trial<'a> {
 }
 
 impl Trial<'_> {
-    /// Runs the target for so long, or until it finds something.
-    pub(super) fn run(&self, time: Duration) -> Result<Ending> {
+    /// Runs the target for so long, or until it finds something; seed 0 draws one.
+    pub(super) fn run(&self, time: Duration, seed: u32) -> Result<Ending> {
         let corpus = self.places.work.join("corpus").join(self.target);
         let artifacts = self.places.package.join("artifacts").join(self.target);
         let logs = self.places.work.join("log");
@@ -83,6 +83,7 @@ impl Trial<'_> {
         words.push(self.places.package.join("words.dict"));
         let arguments = vec![
             format!("-max_total_time={}", time.as_secs()).into(),
+            format!("-seed={seed}").into(),
             format!("-rss_limit_mb={MEMORY_MIB}").into(),
             "-print_final_stats=1".into(),
             words,
