@@ -25,6 +25,8 @@ pub enum ErrorKind {
     Bind,
     /// A worker's thread or runtime could not be started.
     Worker,
+    /// What was given as a request is none.
+    Request,
     /// A signal handler could not be installed.
     Signal,
 }

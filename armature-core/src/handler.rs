@@ -1,4 +1,4 @@
-//! How a plain async function of extractors becomes an endpoint of a router.
+//! How a plain async function of extractors becomes a service.
 //!
 //! Extractors of the head run at once, while the head is borrowed; the last argument may take the body, which can mean
 //! waiting. The future of all that is constructed in the connection's [`Slot`], so no request boxes one.
@@ -11,81 +11,49 @@ use std::{
 };
 
 use crate::{
+    body::BodyError,
     extract::{FromHead, FromRequest},
     respond::{IntoResponse, Response},
-    service::{Request, Slot},
+    service::{Request, Service, Slot},
 };
-
-/// A handler with everything it needs.
-pub trait Endpoint {
-    /// Answers a request, as [`Service::call`](crate::service::Service::call) does.
-    fn call(&self, request: Request<'_>, slot: &mut Slot, cx: &mut Context<'_>) -> Poll<Response>;
-}
-
-/// A handler that still needs its state.
-pub trait Unbound<S> {
-    /// The handler with a clone of this state.
-    fn bind(self: Box<Self>, state: &S) -> Rc<dyn Endpoint>;
-}
 
 /// An async function of up to 12 extractors, of which the last may take the body.
 ///
 /// `M` only tells implementations apart; `S` is the state that extractors may ask for.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a handler",
-    note = "a handler is an async function whose arguments are extractors and whose result is a response"
+    label = "not an async function of extractors that returns a response",
+    note = "each argument must be an extractor (`FromHead`); the last may take the body (`FromRequest`)",
+    note = "the result must be a response (`IntoResponse`), or a `Result` of two",
+    note = "extractors of state need the router's state type: `Router::<AppState>::new()` and `.with_state(..)` at its end"
 )]
 pub trait Handler<M, S>: Clone + 'static {
     /// Extracts the arguments and calls the function.
     fn run(&self, request: Request<'_>, state: &S, slot: &mut Slot, cx: &mut Context<'_>) -> Poll<Response>;
 
-    /// This handler, to be given its state later.
-    fn into_unbound(self) -> Box<dyn Unbound<S>>
+    /// This handler as a service, with its state.
+    fn bind(self, state: S) -> Rc<dyn Service>
     where
         M: 'static,
-        S: Clone + 'static,
+        S: 'static,
     {
-        Box::new(UnboundHandler { handler: self, marker: PhantomData })
+        Rc::new(Bound { handler: self, state, marker: PhantomData })
     }
 }
 
-/// An endpoint whose requests may have bodies of another size than the server's limit says.
-pub(crate) struct WithBodyLimit {
-    pub(crate) endpoint: Rc<dyn Endpoint>,
-    pub(crate) body_bytes_max: u64,
-}
-
-impl Endpoint for WithBodyLimit {
-    fn call(&self, mut request: Request<'_>, slot: &mut Slot, cx: &mut Context<'_>) -> Poll<Response> {
-        request.body.set_limit(self.body_bytes_max);
-        self.endpoint.call(request, slot, cx)
-    }
-}
-
-struct UnboundHandler<H, M> {
-    handler: H,
-    marker: PhantomData<M>,
-}
-
-impl<H, M, S> Unbound<S> for UnboundHandler<H, M>
-where
-    H: Handler<M, S>,
-    M: 'static,
-    S: Clone + 'static,
-{
-    fn bind(self: Box<Self>, state: &S) -> Rc<dyn Endpoint> {
-        Rc::new(BoundHandler { handler: self.handler, state: state.clone(), marker: PhantomData })
-    }
-}
-
-struct BoundHandler<H, M, S> {
+struct Bound<H, M, S> {
     handler: H,
     state: S,
     marker: PhantomData<M>,
 }
 
-impl<H: Handler<M, S>, M, S> Endpoint for BoundHandler<H, M, S> {
+impl<H: Handler<M, S>, M: 'static, S: 'static> Service for Bound<H, M, S> {
+    #[inline]
     fn call(&self, request: Request<'_>, slot: &mut Slot, cx: &mut Context<'_>) -> Poll<Response> {
+        // Every middleware has had its say about the limit by now.
+        if request.body.is_announced_too_large() {
+            return Poll::Ready(BodyError::TooLarge.into_response());
+        }
         self.handler.run(request, &self.state, slot, cx)
     }
 }

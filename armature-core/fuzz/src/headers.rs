@@ -2,6 +2,8 @@
 //!
 //! Input: field lines; they follow a request line and a Host field.
 
+use std::rc::Rc;
+
 use armature_core::{
     h1::head::{self, HeadIndex},
     http::{HeaderMap, HeaderName, HeaderValue},
@@ -24,7 +26,8 @@ pub fn run(bytes: &[u8]) {
         return;
     };
     matches_reference(&text, &index, expected);
-    let head = RequestHead::new(&text[..index.len], &index);
+    let connection = Rc::default();
+    let head = RequestHead::new(&text[..index.len], &index, &connection);
     let seen: Vec<_> = head.headers().map(|(name, value)| (name.as_bytes(), value)).collect();
     assert_eq!(seen, expected.fields);
     assert_eq!(head.authority(), Some("h"));

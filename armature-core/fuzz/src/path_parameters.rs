@@ -2,7 +2,7 @@
 //!
 //! Input: parameters as they stand in a path; bytes that no path may hold are left out.
 
-use std::{collections::HashMap, fmt::Debug, str::FromStr};
+use std::{collections::HashMap, fmt::Debug, rc::Rc, str::FromStr};
 
 use armature_core::{
     Method, Path, SmallString,
@@ -53,7 +53,8 @@ pub fn run(bytes: &[u8]) {
         let text = format!("GET {path} HTTP/1.0\r\n\r\n");
         let mut index = HeadIndex::default();
         assert_eq!(head::parse(text.as_bytes(), &limits(), &mut index), Ok(true));
-        let head = RequestHead::new(text.as_bytes(), &index);
+        let connection = Rc::default();
+        let head = RequestHead::new(text.as_bytes(), &index, &connection);
         let expected = parameters(prefix, &sent);
         match table.find(Method::Get, head.path()) {
             Lookup::Found { params, .. } => check(&head.with_params(&params), &expected.expect("no match")),

@@ -2,7 +2,7 @@
 //!
 //! Input: a query string; bytes that no target may hold are left out.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, rc::Rc};
 
 use armature_core::{
     Query,
@@ -30,7 +30,8 @@ pub fn run(bytes: &[u8]) {
     let text = [b"GET /?", &query[..], b" HTTP/1.0\r\n\r\n"].concat();
     let mut index = HeadIndex::default();
     assert_eq!(head::parse(&text, &limits(), &mut index), Ok(true));
-    let head = RequestHead::new(&text, &index);
+    let connection = Rc::default();
+    let head = RequestHead::new(&text, &index, &connection);
     assert_eq!(head.query().map(str::as_bytes), Some(&query[..]));
     let pairs: Vec<(String, String)> = form_urlencoded::parse(&query).into_owned().collect();
     assert_eq!(extract::<Vec<(String, String)>>(&head).unwrap(), pairs);

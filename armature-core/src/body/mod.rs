@@ -9,6 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use http::HeaderMap;
 
 mod request;
 
@@ -41,6 +42,13 @@ pub trait BodySource {
 
     /// The number of bytes in all, where it is known; it is sent as Content-Length and held to.
     fn length(&self) -> Option<u64> {
+        None
+    }
+
+    /// The trailer fields, asked for once, at the end. They are sent where the body is chunked, which it is where its
+    /// length is not known and the client speaks HTTP/1.1 (RFC 9112 §7.1.2); fields about framing or routing are left
+    /// out (RFC 9110 §6.5.1).
+    fn trailers(self: Pin<&mut Self>) -> Option<HeaderMap> {
         None
     }
 }

@@ -6,6 +6,7 @@
 use std::{
     cell::{Cell, RefCell},
     error, fmt,
+    pin::Pin,
     rc::Rc,
     task::{Context, Poll, Waker},
 };
@@ -13,17 +14,20 @@ use std::{
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, StatusCode};
 
+use super::BodySource;
 use crate::h1::Refusal;
 
 /// The body of a request.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct RequestBody(Source);
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 enum Source {
+    #[default]
     Empty,
     Whole(Box<Whole>),
     Fed(Box<Fed>),
+    Made(Box<Made>),
     /// Read to its end, with the trailer fields.
     Read(Option<Box<HeaderMap>>),
 }
@@ -43,6 +47,19 @@ struct Fed {
     received: u64,
 }
 
+/// A body that does not come off one of this server's own connections.
+struct Made {
+    source: Pin<Box<dyn BodySource>>,
+    limit: u64,
+    received: u64,
+}
+
+impl fmt::Debug for Made {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Made({:?})", self.source.length())
+    }
+}
+
 /// Why a request body could not be read to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -53,6 +70,8 @@ pub enum BodyError {
     Ended,
     /// Its coding is malformed, or it came too slowly.
     Refused(Refusal),
+    /// What brings it has failed.
+    Failed,
 }
 
 impl BodyError {
@@ -61,7 +80,7 @@ impl BodyError {
     pub fn status(self) -> StatusCode {
         match self {
             Self::TooLarge => Refusal::BodyTooLarge.status(),
-            Self::Ended => StatusCode::BAD_REQUEST,
+            Self::Ended | Self::Failed => StatusCode::BAD_REQUEST,
             Self::Refused(refusal) => refusal.status(),
         }
     }
@@ -72,6 +91,7 @@ impl BodyError {
         match self {
             Self::TooLarge => Refusal::BodyTooLarge.reason(),
             Self::Ended => "the connection ended inside the request body",
+            Self::Failed => "the request body could not be read",
             Self::Refused(refusal) => refusal.reason(),
         }
     }
@@ -110,6 +130,23 @@ impl RequestBody {
         Self(Source::Fed(Box::new(Fed { feed, declared, limit, received: 0 })))
     }
 
+    /// A body that `source` makes, of at most `limit` bytes.
+    #[must_use]
+    pub fn made(source: impl BodySource + 'static, limit: u64) -> Self {
+        Self(Source::Made(Box::new(Made { source: Box::pin(source), limit, received: 0 })))
+    }
+
+    /// Whether it is known to be longer than allowed before any of it is read.
+    #[inline]
+    pub(crate) fn is_announced_too_large(&self) -> bool {
+        match &self.0 {
+            Source::Empty | Source::Read(_) => false,
+            Source::Whole(whole) => whole.bytes.len() as u64 > whole.limit,
+            Source::Fed(fed) => fed.declared.is_some_and(|declared| declared > fed.limit),
+            Source::Made(made) => made.source.length().is_some_and(|length| length > made.limit),
+        }
+    }
+
     /// The number of bytes, where it is known before the body is read.
     #[must_use]
     pub fn declared_length(&self) -> Option<u64> {
@@ -117,6 +154,7 @@ impl RequestBody {
             Source::Empty | Source::Read(_) => Some(0),
             Source::Whole(whole) => Some(whole.bytes.len() as u64),
             Source::Fed(fed) => fed.declared,
+            Source::Made(made) => made.source.length(),
         }
     }
 
@@ -126,6 +164,7 @@ impl RequestBody {
             Source::Empty | Source::Read(_) => {}
             Source::Whole(whole) => whole.limit = bytes,
             Source::Fed(fed) => fed.limit = bytes,
+            Source::Made(made) => made.limit = bytes,
         }
     }
 
@@ -151,26 +190,38 @@ impl RequestBody {
     /// # Errors
     /// As [`piece`](Self::piece).
     pub fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, BodyError>> {
+        if self.is_announced_too_large() {
+            return Poll::Ready(Err(BodyError::TooLarge));
+        }
         match &mut self.0 {
             Source::Empty | Source::Read(_) => Poll::Ready(Ok(None)),
             Source::Whole(whole) => {
-                if whole.bytes.len() as u64 > whole.limit {
-                    return Poll::Ready(Err(BodyError::TooLarge));
-                }
                 let bytes = std::mem::take(&mut whole.bytes);
                 self.0 = Source::Read(whole.trailers.take());
                 Poll::Ready(Ok(Some(bytes).filter(|bytes| !bytes.is_empty())))
             }
             Source::Fed(fed) => {
-                if fed.declared.is_some_and(|declared| declared > fed.limit) {
-                    return Poll::Ready(Err(BodyError::TooLarge));
-                }
                 let Some(piece) = std::task::ready!(fed.feed.poll_take(cx))? else {
                     self.0 = Source::Read(fed.feed.trailers.take());
                     return Poll::Ready(Ok(None));
                 };
                 fed.received += piece.len() as u64;
                 if fed.received > fed.limit {
+                    return Poll::Ready(Err(BodyError::TooLarge));
+                }
+                Poll::Ready(Ok(Some(piece)))
+            }
+            Source::Made(made) => {
+                let piece = match std::task::ready!(made.source.as_mut().poll_piece(cx)) {
+                    Some(Ok(piece)) => piece,
+                    Some(Err(_)) => return Poll::Ready(Err(BodyError::Failed)),
+                    None => {
+                        self.0 = Source::Read(made.source.as_mut().trailers().map(Box::new));
+                        return Poll::Ready(Ok(None));
+                    }
+                };
+                made.received += piece.len() as u64;
+                if made.received > made.limit {
                     return Poll::Ready(Err(BodyError::TooLarge));
                 }
                 Poll::Ready(Ok(Some(piece)))

@@ -122,8 +122,8 @@ impl<IO: Stream, S: Service> Conn<IO, S> {
                 self.refuse(Refusal::HeadDeadline);
                 ControlFlow::Continue(())
             }
-            Wait::Drain => {
-                // A request may have arrived since the worker last looked, however long that took it.
+            Wait::Drain | Wait::Idle => {
+                // A request may have arrived since the worker last looked, however long that took it, and is answered.
                 self.wait = Wait::Last;
                 ControlFlow::Continue(())
             }
@@ -139,7 +139,7 @@ impl<IO: Stream, S: Service> Conn<IO, S> {
                     None => ControlFlow::Break(()),
                 }
             }
-            Wait::Idle | Wait::Write | Wait::Linger => ControlFlow::Break(()),
+            Wait::Write | Wait::Linger => ControlFlow::Break(()),
         }
     }
 }

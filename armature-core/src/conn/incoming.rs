@@ -86,7 +86,7 @@ impl<IO: Stream, S: Service> Conn<IO, S> {
             self.incoming = Some(Box::new(Incoming::new(feed.clone(), received_bytes)));
             RequestBody::fed(feed, declared, limit)
         };
-        let request = Request { head: RequestHead::new(&head, &index), body };
+        let request = Request { head: RequestHead::new(&head, &index, &self.info), body };
         let answer = call(&worker, request, cx);
         drop(index);
         if answer.is_ready() {

@@ -27,7 +27,7 @@ use crate::{
     http::StatusCode,
     io::Stream,
     respond::{MediaType, Response},
-    service::{Request, RequestHead, Service, Slot},
+    service::{ConnectionInfo, Request, RequestHead, Service, Slot},
     upgrade::{Run, Upgraded},
     worker::{Worker, timer::TimerKey},
 };
@@ -36,10 +36,15 @@ use deadline::Wait;
 use incoming::Incoming;
 use outgoing::Sending;
 
+/// Bytes that are read ahead behind a request whose handler waits: more are left to the kernel's buffer, so that who pipelines
+/// without end fills no memory here.
+const AHEAD_BYTES_MAX: usize = 4_096;
+
 /// One connection, as the task that serves it.
 pub(crate) struct Conn<IO: Stream, S: Service> {
     /// Gone when the connection has left HTTP.
     stream: Option<IO>,
+    info: Rc<ConnectionInfo>,
     worker: Rc<Worker<S>>,
     timer: TimerKey,
     wait: Wait,
@@ -98,10 +103,11 @@ enum End {
 }
 
 impl<IO: Stream, S: Service> Conn<IO, S> {
-    pub(crate) fn new(stream: IO, worker: Rc<Worker<S>>) -> Self {
+    pub(crate) fn new(stream: IO, info: ConnectionInfo, worker: Rc<Worker<S>>) -> Self {
         worker.connection_opened();
         Self {
             stream: Some(stream),
+            info: Rc::new(info),
             timer: worker.timers.insert(),
             worker,
             wait: Wait::Nothing,
@@ -180,7 +186,7 @@ impl<IO: Stream, S: Service> Conn<IO, S> {
 
     /// Answers the request at the start of the input, or hands it to a handler; `false` if none is there as a whole.
     fn answer_next(&mut self, cx: &mut Context<'_>) -> bool {
-        let Self { worker, protocol, input, answered_bytes, .. } = self;
+        let Self { worker, protocol, input, answered_bytes, info, .. } = self;
         let mut index = worker.index.borrow_mut();
         let unanswered = &input[*answered_bytes..];
         match protocol.next_head(unanswered, &worker.limits, &mut index) {
@@ -195,7 +201,7 @@ impl<IO: Stream, S: Service> Conn<IO, S> {
                 }
                 let len = index.len;
                 let request = Request {
-                    head: RequestHead::new(&unanswered[skip..skip + len], &index),
+                    head: RequestHead::new(&unanswered[skip..skip + len], &index, info),
                     body: RequestBody::empty(),
                 };
                 let answer = call(worker, request, cx);
@@ -235,9 +241,7 @@ impl<IO: Stream, S: Service> Conn<IO, S> {
             let polled = catch_unwind(AssertUnwindSafe(|| slot.poll(cx)));
             match polled.unwrap_or_else(|_| Poll::Ready(panicked(&self.worker, slot))) {
                 Poll::Ready(response) => {
-                    if let Some(slot) = self.running.take() {
-                        self.worker.give_slot(slot);
-                    }
+                    self.running = None;
                     self.end_incoming();
                     self.respond(response);
                     return Poll::Ready(Ok(()));
@@ -248,12 +252,47 @@ impl<IO: Stream, S: Service> Conn<IO, S> {
                         Poll::Ready(Err(end)) => return Poll::Ready(Err(end)),
                         Poll::Pending => {}
                     }
+                    self.write_interim(cx);
+                    if let Err(end) = self.look_ahead(cx) {
+                        return Poll::Ready(Err(end));
+                    }
                     // Whether or not this can be written now, a wake-up is arranged for: the handler's or the socket's.
                     return match self.flush(cx) {
                         Poll::Ready(Err(_)) => Poll::Ready(Err(End::Abort)),
                         _ => Poll::Pending,
                     };
                 }
+            }
+        }
+    }
+
+    /// While a handler waits, reads what comes behind its request, a buffer's worth at most, to notice a client that goes.
+    ///
+    /// One that only shuts its side is still answered (RFC 9112 §9.6), and its handler told; one that resets the connection
+    /// ends it.
+    fn look_ahead(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
+        while !self.peer_ended && self.protocol.body_is_read() && self.input.len() < AHEAD_BYTES_MAX {
+            match self.fill(cx) {
+                Poll::Ready(Ok(0)) => {
+                    self.peer_ended = true;
+                    self.info.set_gone();
+                }
+                Poll::Ready(Ok(_)) => {}
+                Poll::Ready(Err(_)) => return Err(End::Abort),
+                Poll::Pending => break,
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes over what the handler wants to be sent before its response.
+    #[inline]
+    fn write_interim(&mut self, cx: &mut Context<'_>) {
+        if self.info.is_watched() {
+            self.info.set_task(cx.waker());
+            let interim = self.info.take_interim();
+            if !interim.is_empty() {
+                self.output.buffer().extend_from_slice(&interim);
             }
         }
     }
@@ -273,7 +312,10 @@ impl<IO: Stream, S: Service> Conn<IO, S> {
             }
             Poll::Ready(Ok(_)) => Poll::Ready(Ok(())),
             Poll::Ready(Err(_)) => Poll::Ready(Err(End::Abort)),
-            Poll::Pending if self.is_over() => Poll::Ready(Err(End::Close)),
+            // An idle connection has nothing under way that a reset could eat; a stopping one may have had an answer just now.
+            Poll::Pending if self.is_over() => {
+                Poll::Ready(Err(if self.worker.is_draining() { End::Close } else { End::Abort }))
+            }
             Poll::Pending => {
                 self.wait_for_head();
                 Poll::Pending
@@ -363,8 +405,8 @@ impl<IO: Stream, S: Service> Drop for Conn<IO, S> {
         self.output.clear();
         if let Some(mut slot) = self.running.take() {
             empty(&mut slot);
-            self.worker.give_slot(slot);
         }
+        self.info.set_gone();
         buffer::give_read(std::mem::take(&mut self.input));
         self.worker.timers.remove(self.timer);
         self.worker.connection_closed();

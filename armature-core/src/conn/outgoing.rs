@@ -51,11 +51,10 @@ impl<IO: Stream, S: Service> Conn<IO, S> {
     /// Encodes a response to the request at hand.
     #[inline]
     pub(super) fn respond(&mut self, response: Response) {
-        if response.status.is_informational()
-            || response.declared_length.is_some()
-            || response.upgrade.is_some()
-            || matches!(response.body, Body::Stream(_))
-        {
+        if self.info.is_watched() {
+            self.output.buffer().extend_from_slice(&self.info.take_interim());
+        }
+        if response.status.is_informational() || response.rare.is_some() || matches!(response.body, Body::Stream(_)) {
             return self.respond_otherwise(response);
         }
         let Response { status, close, content_type, fields, body, .. } = response;
@@ -109,7 +108,9 @@ impl<IO: Stream, S: Service> Conn<IO, S> {
         if response.status.is_informational() {
             self.settle_upgrade(&mut response);
         }
-        let Response { status, close, content_type, fields, declared_length, body, upgrade } = response;
+        let declared_length = response.declared_length();
+        let Response { status, close, content_type, fields, body, rare } = response;
+        let upgrade = rare.and_then(|rare| rare.upgrade);
         let length = match (&body, declared_length) {
             // A handler of HEAD may say how long the body of GET would be.
             (Body::Stream(_) | Body::Empty, Some(declared)) => BodyLength::Known(declared),
@@ -142,7 +143,7 @@ impl<IO: Stream, S: Service> Conn<IO, S> {
     /// A handler's 101 stands if the client asked for its protocol; any other interim status is no answer.
     #[cold]
     fn settle_upgrade(&mut self, response: &mut Response) {
-        match &response.upgrade {
+        match response.rare.as_ref().and_then(|rare| rare.upgrade.as_ref()) {
             None => response.status = StatusCode::INTERNAL_SERVER_ERROR,
             Some(switch) if self.protocol.may_upgrade(switch.protocol.as_bytes()) => {}
             Some(_) => response.status = StatusCode::UPGRADE_REQUIRED,
@@ -196,7 +197,10 @@ impl<IO: Stream, S: Service> Conn<IO, S> {
                         return self.cut(cx);
                     }
                     if sending.chunked {
-                        self.output.buffer().extend_from_slice(encode::LAST_CHUNK);
+                        match sending.source.as_mut().trailers() {
+                            Some(trailers) => encode::last_chunk_with(self.output.buffer(), &trailers),
+                            None => self.output.buffer().extend_from_slice(encode::LAST_CHUNK),
+                        }
                     }
                     self.sending = None;
                     return Poll::Ready(Ok(()));

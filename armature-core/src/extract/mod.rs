@@ -10,6 +10,7 @@ use crate::{
     service::{Request, RequestHead},
 };
 
+mod extension;
 mod json;
 mod path;
 mod plain;
@@ -17,6 +18,7 @@ mod query;
 mod rejection;
 mod state;
 
+pub use extension::Extension;
 pub use json::Json;
 pub use path::Path;
 pub use query::Query;

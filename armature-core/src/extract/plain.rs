@@ -8,7 +8,7 @@ use crate::{
     body::{BodyError, RequestBody},
     extract::{FromHead, FromRequest, Rejection, ViaBody},
     http::{HeaderMap, Method, StatusCode, Version},
-    service::{Request, RequestHead},
+    service::{Disconnect, EarlyHints, Request, RequestHead},
 };
 
 impl<S> FromHead<S> for Method {
@@ -24,6 +24,22 @@ impl<S> FromHead<S> for Version {
 
     fn from_head(head: &RequestHead<'_>, _: &S) -> Result<Self, Infallible> {
         Ok(head.version())
+    }
+}
+
+impl<S> FromHead<S> for Disconnect {
+    type Rejection = Infallible;
+
+    fn from_head(head: &RequestHead<'_>, _: &S) -> Result<Self, Infallible> {
+        Ok(Self::of(head.connection()))
+    }
+}
+
+impl<S> FromHead<S> for EarlyHints {
+    type Rejection = Infallible;
+
+    fn from_head(head: &RequestHead<'_>, _: &S) -> Result<Self, Infallible> {
+        Ok(Self::of(head.connection(), head.version() != Version::Http10))
     }
 }
 

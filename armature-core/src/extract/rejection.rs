@@ -1,18 +1,19 @@
 //! What is answered when an extractor cannot make its value: a status and a sentence.
 
-use std::{borrow::Cow, error, fmt};
+use std::{borrow::Cow, error, fmt, sync::Arc};
 
 use crate::{
     body::BodyError,
     http::StatusCode,
-    respond::{IntoResponse, MediaType, Response},
+    respond::{Failure, IntoResponse, Response},
 };
 
-/// A status and a sentence for the client.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A status and a sentence for the client, and the error behind it.
+#[derive(Debug, Clone)]
 pub struct Rejection {
     status: StatusCode,
     reason: Cow<'static, str>,
+    source: Option<Arc<dyn error::Error + Send + Sync>>,
     /// Whether the connection cannot go on: what is left of the body is too much, or cannot be told from a request.
     close: bool,
 }
@@ -21,7 +22,13 @@ impl Rejection {
     /// A rejection with this status and sentence.
     #[must_use]
     pub fn new(status: StatusCode, reason: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, reason: reason.into(), close: false }
+        Self { status, reason: reason.into(), source: None, close: false }
+    }
+
+    /// The same rejection with the error behind it, which the client is not told.
+    #[must_use]
+    pub fn because(self, source: impl error::Error + Send + Sync + 'static) -> Self {
+        Self { source: Some(Arc::new(source)), ..self }
     }
 
     /// The status.
@@ -35,6 +42,11 @@ impl Rejection {
     pub fn reason(&self) -> &str {
         &self.reason
     }
+
+    /// Whether the connection ends after it.
+    pub(crate) fn closes(&self) -> bool {
+        self.close
+    }
 }
 
 impl fmt::Display for Rejection {
@@ -43,27 +55,26 @@ impl fmt::Display for Rejection {
     }
 }
 
-impl error::Error for Rejection {}
+impl error::Error for Rejection {
+    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
+}
 
 impl From<BodyError> for Rejection {
     fn from(error: BodyError) -> Self {
-        Self { close: true, ..Self::new(error.status(), error.reason()) }
+        Self { close: true, ..Self::new(error.status(), error.reason()).because(error) }
     }
 }
 
 impl IntoResponse for Rejection {
     fn into_response(self) -> Response {
-        let response = match self.reason {
-            Cow::Borrowed(reason) => Response::new(MediaType::TEXT, reason),
-            Cow::Owned(reason) => Response::new(MediaType::TEXT, reason),
-        };
-        let response = response.with_status(self.status);
-        if self.close { response.with_close() } else { response }
+        Failure::from(self).into_response()
     }
 }
 
 impl IntoResponse for BodyError {
     fn into_response(self) -> Response {
-        Rejection::from(self).into_response()
+        Failure::from(self).into_response()
     }
 }

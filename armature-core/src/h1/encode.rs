@@ -3,7 +3,7 @@
 //! Everything is appended to a buffer that the caller owns; the Date is handed in. Leaves the decision how a response is
 //! framed to `connection.rs`. Read next: `connection.rs`.
 
-use http::StatusCode;
+use http::{HeaderMap, HeaderName, StatusCode, header};
 
 /// How the end of a response is made known, as far as its head says so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,6 +95,43 @@ fn status_line(out: &mut Vec<u8>, status: StatusCode) {
     out.push(b' ');
     out.extend_from_slice(status.canonical_reason().unwrap_or_default().as_bytes());
     out.extend_from_slice(b"\r\n");
+}
+
+/// Appends an interim response (RFC 9110 §15.2) with these fields, but for those about a body or the connection.
+pub fn interim_head(out: &mut Vec<u8>, status: StatusCode, fields: &HeaderMap) {
+    status_line(out, status);
+    fields_of(out, fields);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Appends the last chunk with trailer fields, but for those that a trailer section must not have.
+pub fn last_chunk_with(out: &mut Vec<u8>, trailers: &HeaderMap) {
+    out.extend_from_slice(b"0\r\n");
+    fields_of(out, trailers);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Fields that frame a message, route it or say how it is to be treated: they have no place before or behind the response
+/// that they would be about (RFC 9110 §6.5.1).
+const OF_THE_HEAD: [HeaderName; 9] = [
+    header::CONNECTION,
+    header::CONTENT_LENGTH,
+    header::CONTENT_ENCODING,
+    header::CONTENT_RANGE,
+    header::CONTENT_TYPE,
+    header::DATE,
+    header::HOST,
+    header::TRANSFER_ENCODING,
+    header::TRAILER,
+];
+
+fn fields_of(out: &mut Vec<u8>, fields: &HeaderMap) {
+    for (name, value) in fields.iter().filter(|(name, _)| !OF_THE_HEAD.contains(name)) {
+        out.extend_from_slice(name.as_str().as_bytes());
+        out.extend_from_slice(b": ");
+        out.extend_from_slice(value.as_bytes());
+        out.extend_from_slice(b"\r\n");
+    }
 }
 
 /// Appends the size line of a chunk of `length` bytes, which must not be 0: that would end the body.

@@ -11,7 +11,7 @@ use std::{
     hash::{BuildHasherDefault, Hasher},
 };
 
-pub use params::{PathParams, PathParamsIter};
+pub use params::{OwnedParams, PathParams, PathParamsIter};
 
 use crate::{
     error::{Error, ErrorKind},

@@ -2,17 +2,42 @@
 
 /// The parameters of a matched path: names from the pattern, values as they were sent.
 #[derive(Debug, Clone)]
-pub struct PathParams<'a>(matchit::Params<'a, 'a>);
+pub struct PathParams<'a>(Params<'a>);
+
+#[derive(Debug, Clone)]
+enum Params<'a> {
+    Matched(matchit::Params<'a, 'a>),
+    Owned(&'a [(Box<str>, Box<str>)]),
+}
+
+/// Parameters that outlive the path that they were matched in.
+#[derive(Debug, Clone, Default)]
+pub struct OwnedParams(Vec<(Box<str>, Box<str>)>);
+
+impl<'a> FromIterator<(&'a str, &'a str)> for OwnedParams {
+    fn from_iter<I: IntoIterator<Item = (&'a str, &'a str)>>(params: I) -> Self {
+        Self(params.into_iter().map(|(name, value)| (name.into(), value.into())).collect())
+    }
+}
+
+impl<'a> From<&'a OwnedParams> for PathParams<'a> {
+    fn from(owned: &'a OwnedParams) -> Self {
+        Self(Params::Owned(&owned.0))
+    }
+}
 
 impl<'a> PathParams<'a> {
     pub(super) fn new(params: matchit::Params<'a, 'a>) -> Self {
-        Self(params)
+        Self(Params::Matched(params))
     }
 
     /// Names and values, in the order of the path.
     #[must_use]
     pub fn iter(&'a self) -> PathParamsIter<'a> {
-        PathParamsIter { left: self.0.len(), pairs: Some(self.0.iter()) }
+        match &self.0 {
+            Params::Matched(params) => PathParamsIter { left: params.len(), pairs: Pairs::Matched(params.iter()) },
+            Params::Owned(params) => PathParamsIter { left: params.len(), pairs: Pairs::Owned(params.iter()) },
+        }
     }
 }
 
@@ -20,14 +45,27 @@ impl<'a> PathParams<'a> {
 #[derive(Default)]
 pub struct PathParamsIter<'a> {
     left: usize,
-    pairs: Option<matchit::ParamsIter<'a, 'a, 'a>>,
+    pairs: Pairs<'a>,
+}
+
+#[derive(Default)]
+enum Pairs<'a> {
+    #[default]
+    None,
+    Matched(matchit::ParamsIter<'a, 'a, 'a>),
+    Owned(std::slice::Iter<'a, (Box<str>, Box<str>)>),
 }
 
 impl<'a> Iterator for PathParamsIter<'a> {
     type Item = (&'a str, &'a str);
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        let pair = self.pairs.as_mut()?.next();
+        let pair = match &mut self.pairs {
+            Pairs::None => None,
+            Pairs::Matched(pairs) => pairs.next(),
+            Pairs::Owned(pairs) => pairs.next().map(|(name, value)| (&**name, &**value)),
+        };
         self.left -= usize::from(pair.is_some());
         pair
     }

@@ -1,43 +1,83 @@
 //! The router: routes by method and path to endpoints, and answers what has no route.
 //!
 //! [`Router`] is what programs write; [`Routes`] is what it becomes when it is built, immutable and looked up by every
-//! request. Leaves matching to `../route/mod.rs` and calling handlers to `../handler.rs`.
+//! request. Leaves matching to `../route/mod.rs`, calling handlers to `../handler.rs`, and
+//! what stands in front of them to `middleware.rs`.
 
 use std::{
     rc::Rc,
     task::{Context, Poll},
 };
 
+use super::{BodyLimit, Hooks, Layered, Request, Service, Slot, Stack};
 use crate::{
-    error::Error,
-    handler::{Endpoint, Handler, Unbound, WithBodyLimit},
+    error::{Error, ErrorKind},
+    handler::Handler,
     http::{HeaderValue, Method, StatusCode, header},
     respond::Response,
-    route::{Lookup, MethodSet, RouteTable},
-    service::{Request, Service, Slot},
+    route::{Lookup, RouteTable},
 };
 
+/// What makes a service of a handler when its state is known, with the middlewares that were put around it.
+type Bind<S> = Box<dyn FnOnce(&S) -> Rc<dyn Service>>;
+
+fn layered<S: 'static>(bind: Bind<S>, stack: impl Stack) -> Bind<S> {
+    Box::new(move |state| stack.around(bind(state)))
+}
+
+fn bound<S: Clone + 'static, M: 'static>(handler: impl Handler<M, S>) -> Bind<S> {
+    Box::new(move |state| handler.bind(state.clone()))
+}
+
 /// Routes in the making. `S` is the state that its handlers still need; [`with_state`](Router::with_state) provides it.
+///
+/// ```
+/// use armature_core::{Path, Router, SmallString, StatusCode, get, middleware::BodyLimit, post};
+///
+/// let router: Router = Router::new()
+///     .route("/", get(async || "home"))
+///     .group("/users", |users| {
+///         users
+///             .route("/{id}", get(async |Path(id): Path<SmallString>| id))
+///             .route("/", post(async |name: String| (StatusCode::CREATED, name)))
+///             .layer(BodyLimit(1_000))
+///     })
+///     .fallback(async || (StatusCode::NOT_FOUND, "no such page"));
+/// for (method, pattern) in router.routes() {
+///     println!("{method} {pattern}");
+/// }
+/// # assert_eq!(router.routes().count(), 3);
+/// # router.build().unwrap();
+/// ```
 pub struct Router<S = ()> {
-    routes: Vec<(Method, String, RouteEndpoint<S>)>,
-    fallback: Option<RouteEndpoint<S>>,
+    routes: Vec<(Method, String, Bind<S>)>,
+    not_found: Miss<S>,
+    other_methods: Miss<S>,
 }
 
-enum RouteEndpoint<S> {
-    NeedsState(Box<dyn Unbound<S>>),
-    Ready(Rc<dyn Endpoint>),
-    Limited { endpoint: Box<RouteEndpoint<S>>, body_bytes_max: u64 },
+/// What answers requests that have no route.
+struct Miss<S> {
+    bind: Bind<S>,
+    /// Whether the program has said what it is.
+    is_own: bool,
 }
 
-impl<S: 'static> RouteEndpoint<S> {
-    fn bind(self, state: &S) -> Rc<dyn Endpoint> {
-        match self {
-            Self::NeedsState(unbound) => unbound.bind(state),
-            Self::Ready(endpoint) => endpoint,
-            Self::Limited { endpoint, body_bytes_max } => {
-                Rc::new(WithBodyLimit { endpoint: endpoint.bind(state), body_bytes_max })
-            }
-        }
+impl<S: 'static> Miss<S> {
+    fn default_of(service: impl Service) -> Self {
+        Self { bind: Box::new(move |_| Rc::new(service)), is_own: false }
+    }
+
+    fn or(self, other: Self) -> Self {
+        if other.is_own && !self.is_own { other } else { self }
+    }
+
+    fn layered(self, stack: impl Stack) -> Self {
+        Self { bind: layered(self.bind, stack), ..self }
+    }
+
+    fn with_state<Outer>(self, state: &S) -> Miss<Outer> {
+        let service = (self.bind)(state);
+        Miss { bind: Box::new(|_| service), is_own: self.is_own }
     }
 }
 
@@ -51,7 +91,11 @@ impl<S: Clone + 'static> Router<S> {
     /// A router without routes.
     #[must_use]
     pub fn new() -> Self {
-        Self { routes: Vec::new(), fallback: None }
+        Self {
+            routes: Vec::new(),
+            not_found: Miss::default_of(NotFound),
+            other_methods: Miss::default_of(OtherMethods { answer: None }),
+        }
     }
 
     /// Adds the handlers of one path. `{id}` stands for one segment, `{*rest}` for the rest of the path.
@@ -59,49 +103,100 @@ impl<S: Clone + 'static> Router<S> {
     /// Mistakes in the pattern surface when the router is built.
     #[must_use]
     pub fn route(mut self, pattern: &str, methods: MethodRouter<S>) -> Self {
-        for (method, endpoint) in methods.endpoints {
-            self.routes.push((method, pattern.to_owned(), endpoint));
+        self.routes.extend(methods.endpoints.into_iter().map(|(method, bind)| (method, pattern.to_owned(), bind)));
+        self
+    }
+
+    /// Answers every routable method but HEAD, OPTIONS, TRACE and CONNECT on one path with a service, for example one that
+    /// serves files or one of tower's.
+    #[must_use]
+    pub fn route_service(mut self, pattern: &str, service: impl Service) -> Self {
+        let service: Rc<dyn Service> = Rc::new(service);
+        for method in ANY {
+            let service = service.clone();
+            self.routes.push((method, pattern.to_owned(), Box::new(|_| service)));
         }
         self
     }
 
-    /// Adds all routes of another router under a prefix such as `/api`. Its fallback is not taken over.
+    /// Adds all routes of another router under a prefix such as `/api`. What it answers where it has no route is not taken
+    /// over.
     #[must_use]
     pub fn nest(mut self, prefix: &str, router: Self) -> Self {
         let prefix = prefix.trim_end_matches('/');
-        for (method, pattern, endpoint) in router.routes {
-            let pattern = if pattern == "/" { prefix.to_owned() } else { format!("{prefix}{pattern}") };
-            self.routes.push((method, pattern, endpoint));
+        for (method, pattern, bind) in router.routes {
+            let pattern =
+                if pattern == "/" && !prefix.is_empty() { prefix.to_owned() } else { format!("{prefix}{pattern}") };
+            self.routes.push((method, pattern, bind));
         }
         self
     }
 
-    /// Adds all routes of another router, and its fallback where this one has none.
+    /// Adds the routes that `group` makes under a prefix. Middleware of the group is around its routes only.
+    #[must_use]
+    pub fn group(self, prefix: &str, group: impl FnOnce(Self) -> Self) -> Self {
+        self.nest(prefix, group(Self::new()))
+    }
+
+    /// Adds all routes of another router, and what it answers without a route where this one has not said so itself.
     #[must_use]
     pub fn merge(mut self, router: Self) -> Self {
         self.routes.extend(router.routes);
-        self.fallback = self.fallback.or(router.fallback);
+        self.not_found = self.not_found.or(router.not_found);
+        self.other_methods = self.other_methods.or(router.other_methods);
         self
     }
 
-    /// Answers requests for paths without a route; without it they get 404.
+    /// Puts a middleware, or a tuple of them with the first outermost, around all routes so far, and around what this router
+    /// answers where it has none.
+    #[must_use]
+    pub fn layer(self, stack: impl Stack) -> Self {
+        let routes = self.routes.into_iter();
+        Self {
+            routes: routes.map(|(method, pattern, bind)| (method, pattern, layered(bind, stack.clone()))).collect(),
+            not_found: self.not_found.layered(stack.clone()),
+            other_methods: self.other_methods.layered(stack),
+        }
+    }
+
+    /// Answers requests for paths without a route; without it they get 404, and 501 for a method that no path has.
     #[must_use]
     pub fn fallback<M: 'static>(mut self, handler: impl Handler<M, S>) -> Self {
-        self.fallback = Some(RouteEndpoint::NeedsState(handler.into_unbound()));
+        self.not_found = Miss { bind: bound(handler), is_own: true };
+        self
+    }
+
+    /// Answers requests for paths that have routes for other methods only; without it they get 405. Allow lists those
+    /// methods in either case, and OPTIONS is answered with it.
+    #[must_use]
+    pub fn method_not_allowed<M: 'static>(mut self, handler: impl Handler<M, S>) -> Self {
+        let bind: Bind<S> = Box::new(move |state| {
+            let answer = Some(Layered::new(AllowField, handler.bind(state.clone())));
+            Rc::new(OtherMethods { answer })
+        });
+        self.other_methods = Miss { bind, is_own: true };
         self
     }
 
     /// Gives all handlers so far their state; each has a clone of it.
     #[must_use]
     pub fn with_state<Outer: Clone + 'static>(self, state: S) -> Router<Outer> {
+        let ready = |(method, pattern, bind): (Method, String, Bind<S>)| -> (Method, String, Bind<Outer>) {
+            let service = bind(&state);
+            (method, pattern, Box::new(|_| service))
+        };
         Router {
-            routes: self
-                .routes
-                .into_iter()
-                .map(|(method, pattern, endpoint)| (method, pattern, RouteEndpoint::Ready(endpoint.bind(&state))))
-                .collect(),
-            fallback: self.fallback.map(|endpoint| RouteEndpoint::Ready(endpoint.bind(&state))),
+            routes: self.routes.into_iter().map(ready).collect(),
+            not_found: self.not_found.with_state(&state),
+            other_methods: self.other_methods.with_state(&state),
         }
+    }
+}
+
+impl<S> Router<S> {
+    /// Methods and patterns of all routes, in the order in which they were added.
+    pub fn routes(&self) -> impl Iterator<Item = (Method, &str)> {
+        self.routes.iter().map(|(method, pattern, _)| (*method, pattern.as_str()))
     }
 }
 
@@ -109,19 +204,24 @@ impl Router<()> {
     /// Builds the table that requests are looked up in.
     ///
     /// # Errors
-    /// [`ErrorKind::Route`](crate::ErrorKind::Route) for the first pattern that is malformed or conflicts.
+    /// [`ErrorKind::Route`] with a line for each pattern that is malformed or conflicts with another.
     pub fn build(self) -> Result<Routes, Error> {
-        let mut table = RouteTable::default();
-        for (method, pattern, endpoint) in self.routes {
-            table.insert(method, &pattern, endpoint.bind(&()))?;
+        let (mut table, mut faults) = (RouteTable::default(), Vec::new());
+        for (method, pattern, bind) in self.routes {
+            if let Err(error) = table.insert(method, &pattern, bind(&())) {
+                faults.push(error.to_string());
+            }
         }
-        Ok(Routes { table, fallback: self.fallback.map(|endpoint| endpoint.bind(&())) })
+        if !faults.is_empty() {
+            return Err(Error::new(ErrorKind::Route, faults.join("\n")));
+        }
+        Ok(Routes { table, not_found: (self.not_found.bind)(&()), other_methods: (self.other_methods.bind)(&()) })
     }
 }
 
 /// The handlers of one path, by method.
 pub struct MethodRouter<S = ()> {
-    endpoints: Vec<(Method, RouteEndpoint<S>)>,
+    endpoints: Vec<(Method, Bind<S>)>,
 }
 
 macro_rules! methods {
@@ -160,75 +260,110 @@ impl<S: Clone + 'static> MethodRouter<S> {
     /// Answers a method with `handler`.
     #[must_use]
     pub fn on<M: 'static>(mut self, method: Method, handler: impl Handler<M, S>) -> Self {
-        self.endpoints.push((method, RouteEndpoint::NeedsState(handler.into_unbound())));
+        self.endpoints.push((method, bound(handler)));
         self
     }
 }
 
-impl<S> MethodRouter<S> {
+impl<S: 'static> MethodRouter<S> {
+    /// Puts a middleware, or a tuple of them with the first outermost, around the handlers so far.
+    #[must_use]
+    pub fn layer(self, stack: impl Stack) -> Self {
+        let endpoints = self.endpoints.into_iter();
+        Self { endpoints: endpoints.map(|(method, bind)| (method, layered(bind, stack.clone()))).collect() }
+    }
+
     /// Allows the handlers so far bodies of so many bytes, in place of the server's
     /// [`body_bytes_max`](crate::Limits::body_bytes_max).
     #[must_use]
     pub fn body_bytes_max(self, bytes: u64) -> Self {
-        let limited = |(method, endpoint)| {
-            (method, RouteEndpoint::Limited { endpoint: Box::new(endpoint), body_bytes_max: bytes })
-        };
-        Self { endpoints: self.endpoints.into_iter().map(limited).collect() }
+        self.layer(BodyLimit(bytes))
     }
 }
+
+/// The methods that [`any`] answers.
+const ANY: [Method; 5] = [Method::Get, Method::Post, Method::Put, Method::Delete, Method::Patch];
 
 /// Answers every routable method but HEAD, OPTIONS, TRACE and CONNECT, which keep their own meaning, with `handler`.
 #[must_use]
 pub fn any<M: 'static, S: Clone + 'static>(handler: impl Handler<M, S>) -> MethodRouter<S> {
-    [Method::Get, Method::Post, Method::Put, Method::Delete, Method::Patch]
-        .into_iter()
-        .fold(MethodRouter { endpoints: Vec::new() }, |router, method| router.on(method, handler.clone()))
+    ANY.into_iter().fold(MethodRouter { endpoints: Vec::new() }, |router, method| router.on(method, handler.clone()))
 }
 
 /// A built router: immutable, one per worker.
 pub struct Routes {
-    table: RouteTable<Rc<dyn Endpoint>>,
-    fallback: Option<Rc<dyn Endpoint>>,
+    table: RouteTable<Rc<dyn Service>>,
+    not_found: Rc<dyn Service>,
+    other_methods: Rc<dyn Service>,
 }
 
 impl Service for Routes {
     #[inline]
     fn call(&self, request: Request<'_>, slot: &mut Slot, cx: &mut Context<'_>) -> Poll<Response> {
-        if let Some(endpoint) = self.table.find_exact(request.head.method(), request.head.path_bytes()) {
-            return endpoint.call(request, slot, cx);
+        if let Some(service) = self.table.find_exact(request.head.method(), request.head.path_bytes()) {
+            return service.call(request, slot, cx);
         }
         let Request { head, body } = request;
         match self.table.find(head.method(), head.path()) {
             Lookup::Found { value, params } => value.call(Request { head: head.with_params(&params), body }, slot, cx),
-            Lookup::OtherMethods(methods) => Poll::Ready(other_method(head.method(), methods)),
-            Lookup::NotFound => self.not_found(Request { head, body }, slot, cx),
+            Lookup::OtherMethods(methods) => {
+                self.other_methods.call(Request { head: head.with_other_methods(methods), body }, slot, cx)
+            }
+            Lookup::NotFound if head.method() == Method::Options && head.path() == "*" => {
+                let methods = self.table.methods();
+                self.other_methods.call(Request { head: head.with_other_methods(methods), body }, slot, cx)
+            }
+            Lookup::NotFound => self.not_found.call(Request { head, body }, slot, cx),
         }
     }
 }
 
-impl Routes {
-    #[cold]
-    fn not_found(&self, request: Request<'_>, slot: &mut Slot, cx: &mut Context<'_>) -> Poll<Response> {
-        let method = request.head.method();
-        if method == Method::Options && request.head.path() == "*" {
-            return Poll::Ready(other_method(method, self.table.methods()));
-        }
-        match &self.fallback {
-            Some(fallback) => fallback.call(request, slot, cx),
-            None if method == Method::Other => Poll::Ready(Response::status(StatusCode::NOT_IMPLEMENTED)),
-            None => Poll::Ready(Response::status(StatusCode::NOT_FOUND)),
+/// Answers where no path fits.
+struct NotFound;
+
+impl Service for NotFound {
+    fn call(&self, request: Request<'_>, _: &mut Slot, _: &mut Context<'_>) -> Poll<Response> {
+        let is_known = request.head.method() != Method::Other;
+        Poll::Ready(Response::status(if is_known { StatusCode::NOT_FOUND } else { StatusCode::NOT_IMPLEMENTED }))
+    }
+}
+
+/// Answers where the path fits and the method does not: OPTIONS with what there is (RFC 9110 §9.3.7), anything else with 405
+/// (§15.5.6), in the program's own words where it has some.
+struct OtherMethods {
+    answer: Option<Layered<AllowField, Rc<dyn Service>>>,
+}
+
+impl Service for OtherMethods {
+    fn call(&self, request: Request<'_>, slot: &mut Slot, cx: &mut Context<'_>) -> Poll<Response> {
+        let is_options = request.head.method() == Method::Options;
+        match &self.answer {
+            Some(answer) if !is_options => answer.call(request, slot, cx),
+            _ => {
+                let status = if is_options { StatusCode::NO_CONTENT } else { StatusCode::METHOD_NOT_ALLOWED };
+                let mut response = Response::status(status);
+                AllowField.after(request.head.other_methods().allow(), &mut response);
+                Poll::Ready(response)
+            }
         }
     }
 }
 
-/// OPTIONS is answered with what there is (RFC 9110 §9.3.7), anything else with 405 (§15.5.6).
-#[cold]
-fn other_method(method: Method, methods: MethodSet) -> Response {
-    let status = if method == Method::Options { StatusCode::NO_CONTENT } else { StatusCode::METHOD_NOT_ALLOWED };
-    let response = Response::status(status);
-    match HeaderValue::try_from(methods.allow()) {
-        Ok(allow) => response.with_header(header::ALLOW, allow),
+/// Puts the methods that there are into Allow.
+#[derive(Clone)]
+struct AllowField;
+
+impl Hooks for AllowField {
+    type Kept = String;
+
+    fn before(&self, request: &mut Request<'_>) -> Result<String, Response> {
+        Ok(request.head.other_methods().allow())
+    }
+
+    fn after(&self, allow: String, response: &mut Response) {
         // Names of methods and commas are always a value.
-        Err(_) => response,
+        if let Ok(allow) = HeaderValue::try_from(allow) {
+            response.insert_header(&header::ALLOW, &allow);
+        }
     }
 }

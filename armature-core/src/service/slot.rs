@@ -1,15 +1,17 @@
 //! Storage in which a handler's future lives while it runs, used again for the next request.
 //!
 //! Futures of different handlers have different types and sizes. Boxing each would be an allocation per request; a slot
-//! keeps one block of memory and constructs every future in it. This is the only file of the crate with `unsafe` in it.
-//! It is small so that it can be read whole, and its tests run under Miri.
+//! has one block of memory and constructs every future in it, and the blocks of a thread are recycled. A middleware wraps
+//! the future that is there in another. This is the only file of the crate that types memory at run time. It is small so
+//! that it can be read whole, and its tests run under Miri.
 
 #![allow(unsafe_code, reason = "a future is constructed, polled and dropped in memory that is typed at run time")]
 
 use std::{
+    cell::RefCell,
     fmt,
     future::Future,
-    mem::MaybeUninit,
+    mem::{self, MaybeUninit},
     pin::Pin,
     ptr,
     task::{Context, Poll},
@@ -23,15 +25,26 @@ const ALIGNMENT: usize = align_of::<Line>();
 /// Blocks up to this size are worth keeping for the next request; the futures of most handlers are some hundred bytes.
 const KEPT_BYTES_MAX: usize = 16_384;
 
+/// Blocks that a thread keeps. Each handler that waits has one, and one more for each middleware that waits with it; what
+/// a burst needed beyond this is let go. At 16 KiB each they are 1 MiB at most.
+const KEPT_MAX: usize = 64;
+
 /// What the memory is counted in.
 type Line = u128;
+
+/// One block.
+type Memory = Vec<MaybeUninit<Line>>;
+
+thread_local! {
+    static BLOCKS: RefCell<Vec<Memory>> = const { RefCell::new(Vec::new()) };
+}
 
 /// Memory for one running handler.
 #[derive(Default)]
 pub struct Slot {
     /// Uninitialised except for the future that `running` describes. Never grown while that is `Some`, so the future
     /// does not move.
-    memory: Vec<MaybeUninit<Line>>,
+    memory: Memory,
     running: Option<&'static Running>,
 }
 
@@ -83,17 +96,7 @@ impl Slot {
     where
         F: Future<Output = Response> + 'static,
     {
-        self.clear();
-        let lines = size_of::<F>().div_ceil(size_of::<Line>());
-        if self.memory.len() < lines {
-            self.memory.resize_with(lines, MaybeUninit::uninit);
-        }
-        let memory = self.memory.as_mut_ptr().cast::<Line>();
-        // SAFETY: the memory is at least as large and as aligned as F (`run` boxed those that want more), and `clear`
-        // left nothing in it that would have to be dropped.
-        unsafe { memory.cast::<F>().write(future) };
-        // From here on a panic leaves the future to `clear`, which drops it.
-        self.running = Some(RunningOf::<F>::TABLE);
+        let memory = self.write(future);
         // SAFETY: the F was just written. It is pinned: the memory is not moved or grown while `running` is set.
         let polled = unsafe { poll_in_place::<F>(memory, cx) };
         if polled.is_ready() {
@@ -104,6 +107,50 @@ impl Slot {
             self.poison();
         }
         polled
+    }
+
+    /// Constructs a future here; from now on a panic leaves it to `clear`, which drops it.
+    #[inline]
+    fn write<F>(&mut self, future: F) -> *mut Line
+    where
+        F: Future<Output = Response> + 'static,
+    {
+        self.clear();
+        let lines = size_of::<F>().div_ceil(size_of::<Line>());
+        if self.memory.len() < lines {
+            self.grow(lines);
+        }
+        let memory = self.memory.as_mut_ptr().cast::<Line>();
+        // SAFETY: the memory is at least as large and as aligned as F (those that want more are boxed by the callers), and
+        // `clear` left nothing in it that would have to be dropped.
+        unsafe { memory.cast::<F>().write(future) };
+        self.running = Some(RunningOf::<F>::TABLE);
+        memory
+    }
+
+    /// Finds memory of so many lines. Nothing is in the slot.
+    #[cold]
+    fn grow(&mut self, lines: usize) {
+        if self.memory.is_empty() {
+            self.memory = BLOCKS.with_borrow_mut(Vec::pop).unwrap_or_default();
+        }
+        if self.memory.len() < lines {
+            self.memory.resize_with(lines, MaybeUninit::uninit);
+        }
+    }
+
+    /// Puts another future in the place of the one that waits here, and gives it that one: a slot is the future of what is
+    /// in it, and does not move it. The new one is not polled: who has just polled the old one knows that it waits.
+    pub fn wrap<F>(&mut self, wrapper: impl FnOnce(Self) -> F)
+    where
+        F: Future<Output = Response> + 'static,
+    {
+        let future = wrapper(mem::take(self));
+        if align_of::<F>() > ALIGNMENT {
+            self.write(Box::pin(future));
+        } else {
+            self.write(future);
+        }
     }
 
     /// Polls the future that [`run`](Self::run) left here. An empty slot is ready with 500.
@@ -143,17 +190,30 @@ impl Slot {
     pub fn is_running(&self) -> bool {
         self.running.is_some()
     }
+}
 
-    /// Whether the slot's memory is small enough to be kept for later requests.
-    #[must_use]
-    pub fn is_worth_keeping(&self) -> bool {
-        size_of_val(self.memory.as_slice()) <= KEPT_BYTES_MAX
+/// The future that waits in the slot.
+impl Future for Slot {
+    type Output = Response;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Response> {
+        self.get_mut().poll(cx)
     }
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
         self.clear();
+        if !self.memory.is_empty() && size_of_val(self.memory.as_slice()) <= KEPT_BYTES_MAX {
+            let memory = mem::take(&mut self.memory);
+            // A thread that ends has no place for it any more.
+            let _ = BLOCKS.try_with(|blocks| {
+                let mut blocks = blocks.borrow_mut();
+                if blocks.len() < KEPT_MAX {
+                    blocks.push(memory);
+                }
+            });
+        }
     }
 }
 
@@ -257,6 +317,29 @@ mod tests {
         assert!(panicked.is_err());
         assert_eq!(status(&slot.run(async { Response::status(StatusCode::OK) }, &mut cx)), Some(200));
         assert_eq!(drops.get(), 1);
+    }
+
+    #[test]
+    fn a_waiting_future_is_wrapped_in_another_where_it_is() {
+        let drops = Rc::new(Cell::new(0));
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut slot = Slot::default();
+        for depth in 0..4 {
+            let waits = slot.run(wait_once(Guard(drops.clone()), 200), &mut cx);
+            assert_eq!(status(&waits), None);
+            for _ in 0..depth {
+                slot.wrap(|inner| async move {
+                    let code = inner.await.status_code().as_u16() + 1;
+                    Response::status(StatusCode::from_u16(code).unwrap())
+                });
+            }
+            assert_eq!(status(&slot.poll(&mut cx)), Some(200 + depth));
+            assert_eq!(drops.get(), u32::from(depth) + 1);
+        }
+        let _ = slot.run(wait_once(Guard(drops.clone()), 200), &mut cx);
+        slot.wrap(|inner| inner);
+        drop(slot);
+        assert_eq!(drops.get(), 5);
     }
 
     #[test]

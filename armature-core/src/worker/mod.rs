@@ -28,7 +28,7 @@ use crate::{
     h1::head::HeadIndex,
     io::Tcp,
     limits::Limits,
-    service::{Service, Slot},
+    service::{ConnectionInfo, Service, Slot},
 };
 use arrival::{Arrivals, Source};
 use counters::WorkerCounters;
@@ -90,13 +90,6 @@ impl<S: Service> Worker<S> {
     #[inline]
     pub(crate) fn open(&self) -> usize {
         self.open.get()
-    }
-
-    /// Gives storage back that a handler has waited in.
-    pub(crate) fn give_slot(&self, slot: Slot) {
-        if slot.is_worth_keeping() {
-            self.slot.replace(slot);
-        }
     }
 
     /// Whether the worker is stopping: connections end after what is under way.
@@ -174,9 +167,10 @@ impl<S: Service> Worker<S> {
     }
 
     fn open_connection(self: &Rc<Self>, stream: tokio::net::TcpStream) {
-        match Tcp::new(stream) {
-            Ok(stream) => {
-                spawn_local(Conn::new(stream, self.clone()));
+        let opened = stream.peer_addr().and_then(|peer| Ok((Tcp::new(stream)?, ConnectionInfo::new(peer, false))));
+        match opened {
+            Ok((stream, info)) => {
+                spawn_local(Conn::new(stream, info, self.clone()));
             }
             // A socket on which an option cannot be set is one that its peer has reset already.
             Err(_) => {

@@ -193,7 +193,7 @@ pub(crate) fn app() -> Router {
         .route("/count-elsewhere", post(count_elsewhere))
         .route("/largest-piece", post(largest_piece))
         .route("/trailers", post(trailers))
-        .route("/ignore", post(async || "ignored"))
+        .route("/ignore", post(async || "ignored").body_bytes_max(1_000_000))
         .route("/json", post(async |Json(number): Json<i64>| Json(number + 1)))
         .route("/method", any(async |method: Method| method.as_str()))
         .route("/nothing", get(async || StatusCode::NO_CONTENT))

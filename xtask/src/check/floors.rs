@@ -16,8 +16,8 @@ const SOURCE: &str = "armature-core/src/";
 const FLOORS: &[&[&str]] = &[
     &["error", "limits", "http"],
     &["body", "buffer", "h1", "route", "state", "pool", "collections"],
-    &["service", "extract", "respond", "handler", "middleware", "stream", "tower", "upgrade"],
-    &["io", "conn", "worker"],
+    &["service", "extract", "respond", "handler", "stream", "tower", "upgrade"],
+    &["io", "conn", "worker", "middleware"],
     &["server"],
 ];
 

@@ -1,9 +1,13 @@
 //! Responses: the one type that is written, and what becomes one.
 //!
 //! Header fields are kept as they go on the wire, so that writing them is a copy. Framing and connection fields are not
-//! among them: those follow from the body and from `h1`. Read next: `h1/encode.rs`.
+//! among them: those follow from the body and from `h1`. Read next: `parts.rs` (what adds to a response), `failure.rs`
+//! (errors), `../h1/encode.rs`.
 
-use std::{fmt, future::Future};
+mod failure;
+mod parts;
+
+use std::{error, fmt, future::Future};
 
 use bytes::Bytes;
 
@@ -14,6 +18,9 @@ use crate::{
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     upgrade::{Switch, Upgraded},
 };
+
+pub use failure::Failure;
+pub use parts::IntoResponseParts;
 
 /// The value of Content-Type, known when the program is compiled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,11 +66,19 @@ pub struct Response {
     pub(crate) content_type: &'static str,
     /// `name: value` lines, each with its CR LF.
     pub(crate) fields: Vec<u8>,
+    pub(crate) body: Body,
+    pub(crate) rare: Option<Box<Rare>>,
+}
+
+/// What most responses do not have.
+#[derive(Default)]
+pub(crate) struct Rare {
     /// Content-Length as the handler declared it.
     pub(crate) declared_length: Option<u64>,
-    pub(crate) body: Body,
     /// What runs on the connection after a response of 101.
-    pub(crate) upgrade: Option<Box<Switch>>,
+    pub(crate) upgrade: Option<Switch>,
+    /// Why it is no better response; for the log.
+    cause: Option<Box<dyn error::Error>>,
 }
 
 impl Response {
@@ -71,15 +86,11 @@ impl Response {
     #[must_use]
     #[inline]
     pub const fn status(status: StatusCode) -> Self {
-        Self {
-            status,
-            close: false,
-            content_type: "",
-            fields: Vec::new(),
-            declared_length: None,
-            body: Body::Empty,
-            upgrade: None,
-        }
+        Self { status, close: false, content_type: "", fields: Vec::new(), body: Body::Empty, rare: None }
+    }
+
+    fn rare(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
     }
 
     /// 200 with a body of this type.
@@ -101,7 +112,7 @@ impl Response {
     {
         let mut response = Self::status(StatusCode::SWITCHING_PROTOCOLS);
         response.insert_header(&header::UPGRADE, &protocol);
-        response.upgrade = Some(Box::new(Switch { protocol, run: Box::new(|upgraded| Box::pin(run(upgraded))) }));
+        response.rare().upgrade = Some(Switch { protocol, run: Box::new(|upgraded| Box::pin(run(upgraded))) });
         response
     }
 
@@ -121,7 +132,8 @@ impl Response {
 
     /// The same response with one more field.
     ///
-    /// Content-Type replaces the type. Date and Server are the server's own and not taken. Content-Length declares the length of a streamed or HEAD response and is held to.
+    /// Content-Type replaces the type. Date and Server are the server's own and not taken. Content-Length declares the length
+    /// of a streamed or HEAD response and is held to.
     /// Of Connection only `close` is heeded, and Transfer-Encoding is not: they follow from the request and the body.
     #[must_use]
     pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
@@ -134,7 +146,7 @@ impl Response {
         if *name == header::CONNECTION {
             self.close |= value.as_bytes().eq_ignore_ascii_case(b"close");
         } else if *name == header::CONTENT_LENGTH {
-            self.declared_length = crate::h1::framing::content_length(value.as_bytes()).ok();
+            self.rare().declared_length = crate::h1::framing::content_length(value.as_bytes()).ok();
         } else if ![header::TRANSFER_ENCODING, header::DATE, header::SERVER].contains(name) {
             if *name == header::CONTENT_TYPE {
                 self.content_type = "";
@@ -148,6 +160,39 @@ impl Response {
             self.fields.extend_from_slice(value.as_bytes());
             self.fields.extend_from_slice(b"\r\n");
         }
+    }
+
+    /// Sets a field in place of all of this name; a field that follows from the body or the connection is treated as by
+    /// [`with_header`](Self::with_header).
+    pub fn set_header(&mut self, name: &HeaderName, value: &HeaderValue) {
+        self.remove_lines(name);
+        self.insert_header(name, value);
+    }
+
+    /// Takes a field out, with all its lines.
+    pub fn remove_header(&mut self, name: &HeaderName) {
+        if *name == header::CONTENT_TYPE {
+            self.content_type = "";
+        }
+        self.remove_lines(name);
+    }
+
+    /// The value of the first line of a field that the handler has set, the content type included.
+    #[must_use]
+    pub fn header(&self, name: &HeaderName) -> Option<&[u8]> {
+        if *name == header::CONTENT_TYPE && !self.content_type.is_empty() {
+            return Some(self.content_type.as_bytes());
+        }
+        self.lines().find(|(candidate, _)| *candidate == name.as_str().as_bytes()).map(|(_, value)| value)
+    }
+
+    /// Names and values of the lines.
+    fn lines(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        // A value holds no line end, so each line is one field; it ends in CR LF, and a colon and a space part it.
+        self.fields.split_inclusive(|byte| *byte == b'\n').filter_map(|line| {
+            let colon = memchr::memchr(b':', line)?;
+            Some((&line[..colon], line.get(colon + 2..line.len() - 2)?))
+        })
     }
 
     /// Takes out every line of a field.
@@ -185,6 +230,39 @@ impl Response {
         &self.body
     }
 
+    /// Takes the body out, to put another in its place.
+    pub fn take_body(&mut self) -> Body {
+        std::mem::take(&mut self.body)
+    }
+
+    /// Puts another body in the place of this one.
+    pub fn set_body(&mut self, body: impl Into<Body>) {
+        self.body = body.into();
+    }
+
+    /// Sets the status.
+    pub fn set_status(&mut self, status: StatusCode) {
+        self.status = status;
+    }
+
+    /// The same response, with the reason why it is no better one. The client does not see it; the access log does.
+    #[must_use]
+    pub fn with_cause(mut self, cause: impl Into<Box<dyn error::Error>>) -> Self {
+        self.rare().cause = Some(cause.into());
+        self
+    }
+
+    /// Why it is no better response.
+    #[must_use]
+    pub fn cause(&self) -> Option<&(dyn error::Error + 'static)> {
+        self.rare.as_ref()?.cause.as_deref()
+    }
+
+    /// The length that the handler declared by Content-Length.
+    pub(crate) fn declared_length(&self) -> Option<u64> {
+        self.rare.as_ref()?.declared_length
+    }
+
     /// The fields that the handler set, the content type included, as a map of the `http` crate.
     #[must_use]
     pub fn header_map(&self) -> HeaderMap {
@@ -192,10 +270,7 @@ impl Response {
         if !self.content_type.is_empty() {
             map.insert(header::CONTENT_TYPE, HeaderValue::from_static(self.content_type));
         }
-        for line in self.fields.split(|byte| *byte == b'\n') {
-            let line = line.strip_suffix(b"\r").unwrap_or(line);
-            let Some(colon) = memchr::memchr(b':', line) else { continue };
-            let (name, value) = (&line[..colon], &line[colon + 2..]);
+        for (name, value) in self.lines() {
             // Both were such types when they were inserted.
             if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name), HeaderValue::from_bytes(value)) {
                 map.append(name, value);
@@ -301,28 +376,6 @@ impl<T: IntoResponse, E: IntoResponse> IntoResponse for Result<T, E> {
             Ok(value) => value.into_response(),
             Err(error) => error.into_response(),
         }
-    }
-}
-
-impl<T: IntoResponse> IntoResponse for (StatusCode, T) {
-    fn into_response(self) -> Response {
-        self.1.into_response().with_status(self.0)
-    }
-}
-
-impl<T: IntoResponse, const N: usize> IntoResponse for ([(HeaderName, HeaderValue); N], T) {
-    fn into_response(self) -> Response {
-        let mut response = self.1.into_response();
-        for (name, value) in &self.0 {
-            response.insert_header(name, value);
-        }
-        response
-    }
-}
-
-impl<T: IntoResponse, const N: usize> IntoResponse for (StatusCode, [(HeaderName, HeaderValue); N], T) {
-    fn into_response(self) -> Response {
-        (self.1, self.2).into_response().with_status(self.0)
     }
 }
 

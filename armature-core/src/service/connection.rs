@@ -1,0 +1,174 @@
+//! What a request can know of its connection, and the little that it can do to it: who the peer is, whether the client has
+//! gone, and responses before the response.
+//!
+//! `conn` keeps one [`ConnectionInfo`] for each connection and looks at it only when a handler has asked about it.
+
+use std::{
+    cell::{Cell, RefCell},
+    future::{Future, poll_fn},
+    net::SocketAddr,
+    pin::Pin,
+    rc::Rc,
+    task::{Context, Poll, Waker},
+};
+
+use crate::{
+    h1::encode,
+    http::{HeaderMap, StatusCode},
+};
+
+/// What is known of the connection that a request came by. The default has no socket.
+#[derive(Debug, Default)]
+pub struct ConnectionInfo {
+    peer: Option<SocketAddr>,
+    secure: bool,
+    /// A handler has asked about the connection.
+    is_watched: Cell<bool>,
+    gone: Cell<bool>,
+    waiting: RefCell<Vec<Waker>>,
+    /// Interim responses as they go on the wire.
+    interim: RefCell<Vec<u8>>,
+    /// The connection's task, to be woken when an interim response comes from another task.
+    task: RefCell<Option<Waker>>,
+}
+
+impl ConnectionInfo {
+    /// A connection from `peer`, `secure` if it is encrypted.
+    #[must_use]
+    pub fn new(peer: SocketAddr, secure: bool) -> Self {
+        Self { peer: Some(peer), secure, ..Self::default() }
+    }
+
+    /// The client's address, or that of the proxy in front; none where there is no socket.
+    #[must_use]
+    pub fn peer(&self) -> Option<SocketAddr> {
+        self.peer
+    }
+
+    /// Whether it is encrypted up to this server.
+    #[must_use]
+    pub fn is_secure(&self) -> bool {
+        self.secure
+    }
+
+    /// Whether a handler has asked about the connection, so that it has to be told.
+    #[inline]
+    pub(crate) fn is_watched(&self) -> bool {
+        self.is_watched.get()
+    }
+
+    /// The client has shut its side of the connection, or the connection has ended.
+    pub(crate) fn set_gone(&self) {
+        self.gone.set(true);
+        self.waiting.take().into_iter().for_each(Waker::wake);
+    }
+
+    /// Names the task that writes interim responses.
+    pub(crate) fn set_task(&self, task: &Waker) {
+        let mut known = self.task.borrow_mut();
+        if known.as_ref().is_none_or(|known| !known.will_wake(task)) {
+            *known = Some(task.clone());
+        }
+    }
+
+    /// The interim responses that wait to be written.
+    pub(crate) fn take_interim(&self) -> Vec<u8> {
+        self.interim.take()
+    }
+
+    fn poll_gone(&self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.gone.get() {
+            return Poll::Ready(());
+        }
+        let mut waiting = self.waiting.borrow_mut();
+        if !waiting.iter().any(|waker| waker.will_wake(cx.waker())) {
+            waiting.push(cx.waker().clone());
+        }
+        Poll::Pending
+    }
+}
+
+/// The extractor of the event that the client goes away. Awaited, it ends when the client has closed the connection or its
+/// sending half of it; the two look alike until something is written.
+///
+/// Nothing is cancelled by itself then: a client may half-close after its request and is still answered (RFC 9112 §9.6). A
+/// connection that is reset takes its handler with it: the future is dropped where it waits.
+///
+/// The client is only noticed while the handler waits, and as long as no more than one buffer of further requests has
+/// arrived behind this one.
+///
+/// ```
+/// use armature_core::{service::Disconnect, StatusCode};
+///
+/// # async fn search() -> String { String::new() }
+/// async fn handler(disconnect: Disconnect) -> Result<String, StatusCode> {
+///     tokio::select! {
+///         found = search() => Ok(found),
+///         () = disconnect => Err(StatusCode::BAD_REQUEST), // Nobody reads it.
+///     }
+/// }
+/// ```
+#[derive(Debug, Clone)]
+pub struct Disconnect(Rc<ConnectionInfo>);
+
+impl Disconnect {
+    pub(crate) fn of(connection: &Rc<ConnectionInfo>) -> Self {
+        connection.is_watched.set(true);
+        Self(connection.clone())
+    }
+
+    /// Whether the client is known to have gone.
+    #[must_use]
+    pub fn has_happened(&self) -> bool {
+        self.0.gone.get()
+    }
+
+    /// Waits for it.
+    pub async fn wait(&self) {
+        poll_fn(|cx| self.0.poll_gone(cx)).await;
+    }
+}
+
+impl Future for Disconnect {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.0.poll_gone(cx)
+    }
+}
+
+/// The extractor with which a handler sends responses before its response: 103 with what the client may fetch meanwhile
+/// (RFC 8297).
+///
+/// ```
+/// use armature_core::{http::{HeaderMap, HeaderValue, header}, service::EarlyHints};
+///
+/// async fn page(hints: EarlyHints) -> String {
+///     let link = HeaderValue::from_static("</style.css>; rel=preload; as=style");
+///     hints.send(&HeaderMap::from_iter([(header::LINK, link)]));
+///     // What takes a while comes here; the client loads the style sheet meanwhile.
+///     "<link rel=stylesheet href=/style.css>".to_owned()
+/// }
+/// ```
+#[derive(Debug, Clone)]
+pub struct EarlyHints {
+    /// None where the client would not understand it (RFC 9110 §15.2).
+    connection: Option<Rc<ConnectionInfo>>,
+}
+
+impl EarlyHints {
+    pub(crate) fn of(connection: &Rc<ConnectionInfo>, understood: bool) -> Self {
+        connection.is_watched.set(true);
+        Self { connection: understood.then(|| connection.clone()) }
+    }
+
+    /// Sends 103 with these fields as soon as the handler waits. HTTP/1.0 clients get none. Fields that are about a body
+    /// or the connection are left out.
+    pub fn send(&self, fields: &HeaderMap) {
+        let Some(connection) = &self.connection else { return };
+        encode::interim_head(&mut connection.interim.borrow_mut(), StatusCode::EARLY_HINTS, fields);
+        if let Some(task) = &*connection.task.borrow() {
+            task.wake_by_ref();
+        }
+    }
+}

@@ -1,0 +1,272 @@
+//! What stands between a router and its handlers, and the three ways to write it: hooks before and after, an async function
+//! around, or the call itself.
+//!
+//! A stack of middlewares is one type, put together when the routes are: what it calls is known to the compiler down to the
+//! handler. What waits is wrapped in the connection's [`Slot`], so that nothing is boxed for it. Concrete middlewares are in
+//! `../middleware/`.
+
+use std::{
+    future::{Future, poll_fn},
+    rc::Rc,
+    task::{Context, Poll},
+};
+
+use super::{OwnedRequest, Request, Service, Slot};
+use crate::respond::{IntoResponse, Response};
+
+/// What stands between the router and a handler: sees each request before it, each response after it, and may answer in its
+/// place.
+///
+/// Most need less than this: [`Hooks`] for what only looks and changes, [`from_fn`] for what waits. This is for what drives
+/// the handler itself, such as a timeout.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a middleware",
+    note = "a middleware implements `Middleware` or `Hooks`, or is an async function in `from_fn`"
+)]
+pub trait Middleware: Clone + 'static {
+    /// Answers a request, usually by calling `next` and changing what it says. What waits is left in `slot`;
+    /// [`Slot::wrap`] puts a future around it.
+    fn call<S: Service>(
+        &self,
+        request: Request<'_>,
+        next: &Rc<S>,
+        slot: &mut Slot,
+        cx: &mut Context<'_>,
+    ) -> Poll<Response>;
+}
+
+/// A middleware that looks at requests before their handlers and at responses after them.
+///
+/// ```
+/// use armature_core::{Response, http::{HeaderValue, header}, middleware::Hooks, service::Request};
+///
+/// /// Has browsers forget what they were sent.
+/// #[derive(Clone)]
+/// struct NoStore;
+///
+/// impl Hooks for NoStore {
+///     type Kept = ();
+///
+///     fn before(&self, _: &mut Request<'_>) -> Result<(), Response> {
+///         Ok(())
+///     }
+///
+///     fn after(&self, (): (), response: &mut Response) {
+///         response.insert_header(&header::CACHE_CONTROL, &HeaderValue::from_static("no-store"));
+///     }
+/// }
+/// # use armature_core::{Router, get};
+/// # let _: Router = Router::new().route("/", get(async || "secret")).layer(NoStore);
+/// ```
+pub trait Hooks: Clone + 'static {
+    /// What is kept from before to after. It is dropped if the handler is.
+    type Kept: 'static;
+
+    /// Looks at a request and says what to keep.
+    ///
+    /// # Errors
+    /// The response that answers it in the handler's place; [`after`](Self::after) is not called then.
+    fn before(&self, request: &mut Request<'_>) -> Result<Self::Kept, Response>;
+
+    /// Looks at the response.
+    fn after(&self, kept: Self::Kept, response: &mut Response);
+}
+
+impl<H: Hooks> Middleware for H {
+    #[inline]
+    fn call<S: Service>(
+        &self,
+        mut request: Request<'_>,
+        next: &Rc<S>,
+        slot: &mut Slot,
+        cx: &mut Context<'_>,
+    ) -> Poll<Response> {
+        let kept = match self.before(&mut request) {
+            Ok(kept) => kept,
+            Err(response) => return Poll::Ready(response),
+        };
+        match next.call(request, slot, cx) {
+            Poll::Ready(mut response) => {
+                self.after(kept, &mut response);
+                Poll::Ready(response)
+            }
+            Poll::Pending => {
+                let hooks = self.clone();
+                slot.wrap(|inner| async move {
+                    let mut response = inner.await;
+                    hooks.after(kept, &mut response);
+                    response
+                });
+                Poll::Pending
+            }
+        }
+    }
+}
+
+/// A middleware around a service.
+#[derive(Debug)]
+pub struct Layered<M, S> {
+    middleware: M,
+    next: Rc<S>,
+}
+
+impl<M: Middleware, S: Service> Layered<M, S> {
+    /// Puts `middleware` around `next`.
+    #[must_use]
+    pub fn new(middleware: M, next: S) -> Self {
+        Self { middleware, next: Rc::new(next) }
+    }
+}
+
+impl<M: Middleware, S: Service> Service for Layered<M, S> {
+    #[inline]
+    fn call(&self, request: Request<'_>, slot: &mut Slot, cx: &mut Context<'_>) -> Poll<Response> {
+        self.middleware.call(request, &self.next, slot, cx)
+    }
+}
+
+/// A middleware, or a tuple of up to eight of which the first is outermost.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a middleware",
+    note = "a middleware implements `Middleware` or `Hooks`, or is an async function in `from_fn`; several go into a tuple"
+)]
+pub trait Stack: Clone + 'static {
+    /// Puts itself around a service.
+    fn around<S: Service>(self, next: S) -> Rc<dyn Service>;
+}
+
+impl<M: Middleware> Stack for M {
+    fn around<S: Service>(self, next: S) -> Rc<dyn Service> {
+        Rc::new(Layered::new(self, next))
+    }
+}
+
+macro_rules! stack {
+    ($($outer:ident)*; $inner:ident) => {
+        impl<$($outer: Middleware,)* $inner: Middleware> Stack for ($($outer,)* $inner,)
+        where
+            ($($outer,)*): Stack,
+        {
+            #[allow(non_snake_case, reason = "the macro names each middleware like its type")]
+            fn around<S: Service>(self, next: S) -> Rc<dyn Service> {
+                let ($($outer,)* $inner,) = self;
+                ($($outer,)*).around(Layered::new($inner, next))
+            }
+        }
+    };
+}
+
+/// No middleware.
+impl Stack for () {
+    fn around<S: Service>(self, next: S) -> Rc<dyn Service> {
+        Rc::new(next)
+    }
+}
+
+stack!(; A);
+stack!(A; B);
+stack!(A B; C);
+stack!(A B C; D);
+stack!(A B C D; E);
+stack!(A B C D E; F);
+stack!(A B C D E F; G);
+stack!(A B C D E F G; H);
+
+/// A middleware of an async function, which gets the request and what comes next.
+///
+/// The request is a copy then, so that the function can wait before it hands it on; the handler's extractors run when it
+/// does, and find what the function has added to it.
+///
+/// ```
+/// use armature_core::{Response, Router, StatusCode, extract::Extension, get};
+/// use armature_core::middleware::{Next, from_fn};
+/// use armature_core::service::OwnedRequest;
+///
+/// #[derive(Clone)]
+/// struct User(String);
+///
+/// async fn look_up(token: &str) -> Option<User> {
+///     (token == "Bearer secret").then(|| User("ada".into()))
+/// }
+///
+/// async fn authenticate(mut request: OwnedRequest, next: Next) -> Result<Response, StatusCode> {
+///     let head = request.head();
+///     let token = head.header_text("authorization").ok_or(StatusCode::UNAUTHORIZED)?;
+///     let user = look_up(token).await.ok_or(StatusCode::UNAUTHORIZED)?;
+///     request.insert(user);
+///     Ok(next.run(request).await)
+/// }
+///
+/// let router: Router = Router::new()
+///     .route("/me", get(async |Extension(User(name)): Extension<User>| name))
+///     .layer(from_fn(authenticate));
+/// # router.build().unwrap();
+/// ```
+pub fn from_fn<F, Fut, R>(function: F) -> FromFn<F>
+where
+    F: Fn(OwnedRequest, Next) -> Fut + Clone + 'static,
+    Fut: Future<Output = R> + 'static,
+    R: IntoResponse,
+{
+    FromFn(function)
+}
+
+/// See [`from_fn`].
+#[derive(Debug, Clone, Copy)]
+pub struct FromFn<F>(F);
+
+impl<F, Fut, R> Middleware for FromFn<F>
+where
+    F: Fn(OwnedRequest, Next) -> Fut + Clone + 'static,
+    Fut: Future<Output = R> + 'static,
+    R: IntoResponse,
+{
+    fn call<S: Service>(
+        &self,
+        request: Request<'_>,
+        next: &Rc<S>,
+        slot: &mut Slot,
+        cx: &mut Context<'_>,
+    ) -> Poll<Response> {
+        let response = (self.0)(OwnedRequest::from(request), Next(next.clone()));
+        slot.run(async move { response.await.into_response() }, cx)
+    }
+}
+
+/// What comes behind a middleware: the next one, or the handler.
+pub struct Next(Rc<dyn Service>);
+
+impl Next {
+    /// Answers the request.
+    pub async fn run(self, mut request: OwnedRequest) -> Response {
+        let mut slot = Slot::default();
+        let first = poll_fn(|cx| Poll::Ready(request.lend(|request| self.0.call(request, &mut slot, cx)))).await;
+        match first {
+            Poll::Ready(response) => response,
+            Poll::Pending => slot.await,
+        }
+    }
+}
+
+impl std::fmt::Debug for Next {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Next")
+    }
+}
+
+/// Allows bodies of so many bytes, in place of the server's [`body_bytes_max`](crate::Limits::body_bytes_max). The innermost
+/// decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BodyLimit(pub u64);
+
+impl Hooks for BodyLimit {
+    type Kept = ();
+
+    #[inline]
+    fn before(&self, request: &mut Request<'_>) -> Result<(), Response> {
+        request.body.set_limit(self.0);
+        Ok(())
+    }
+
+    fn after(&self, (): (), _: &mut Response) {}
+}

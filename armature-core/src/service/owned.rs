@@ -1,0 +1,109 @@
+//! A request that owns its head, for what has to wait before it hands the request on.
+
+use std::{fmt, rc::Rc};
+
+use super::{ConnectionInfo, Extensions, Request, RequestHead, request::Value};
+use crate::{
+    body::RequestBody,
+    error::{Error, ErrorKind},
+    h1::head::{self, HeadIndex},
+    limits::Limits,
+    route::{MethodSet, OwnedParams, PathParams},
+};
+
+/// A request that owns its head. Made from a borrowed one it is a copy of it, with the same parameters and extensions.
+pub struct OwnedRequest {
+    head: Vec<u8>,
+    index: HeadIndex,
+    params: OwnedParams,
+    extensions: Vec<Box<dyn Value>>,
+    connection: Rc<ConnectionInfo>,
+    other_methods: MethodSet,
+    body: RequestBody,
+}
+
+impl OwnedRequest {
+    /// A request with the head that these bytes are, as it would go on the wire in HTTP/1.1, up to its empty line.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Request`] when it is no head, or one that a server with default limits would refuse.
+    pub fn parse(head: impl Into<Vec<u8>>, body: RequestBody) -> Result<Self, Error> {
+        let (head, mut index) = (head.into(), HeadIndex::default());
+        let problem = |what: &str| Error::new(ErrorKind::Request, format!("not the head of a request: {what}"));
+        match head::parse(&head, &Limits::default(), &mut index) {
+            Ok(true) if index.len == head.len() => {}
+            Ok(true) => return Err(problem("something follows its empty line")),
+            Ok(false) => return Err(problem("it does not end in an empty line")),
+            Err(refusal) => return Err(problem(refusal.reason())),
+        }
+        Ok(Self {
+            head,
+            index,
+            params: OwnedParams::default(),
+            extensions: Vec::new(),
+            connection: Rc::default(),
+            other_methods: MethodSet::default(),
+            body,
+        })
+    }
+
+    /// The head.
+    #[must_use]
+    pub fn head(&self) -> RequestHead<'_> {
+        RequestHead::new(&self.head, &self.index, &self.connection).with_other_methods(self.other_methods)
+    }
+
+    /// The body.
+    pub fn body(&mut self) -> &mut RequestBody {
+        &mut self.body
+    }
+
+    /// Puts another body in the place of this one.
+    pub fn set_body(&mut self, body: RequestBody) {
+        self.body = body;
+    }
+
+    /// Adds an extension, for the extractor [`Extension`](crate::extract::Extension) of this type.
+    pub fn insert<T: Clone + 'static>(&mut self, extension: T) {
+        self.extensions.push(Box::new(extension));
+    }
+
+    /// Says by which connection it came.
+    pub fn set_connection(&mut self, connection: Rc<ConnectionInfo>) {
+        self.connection = connection;
+    }
+
+    /// Lends the request out, as services take it. What was put into it stays for the length of the call.
+    pub fn lend<R>(&mut self, call: impl FnOnce(Request<'_>) -> R) -> R {
+        let body = std::mem::take(&mut self.body);
+        let params = PathParams::from(&self.params);
+        let head = RequestHead::new(&self.head, &self.index, &self.connection)
+            .with_params(&params)
+            .with_other_methods(self.other_methods)
+            .with_extensions(Extensions::owned(&self.extensions));
+        call(Request { head, body })
+    }
+}
+
+impl From<Request<'_>> for OwnedRequest {
+    fn from(request: Request<'_>) -> Self {
+        let (bytes, index) = request.head.parts();
+        let mut extensions: Vec<_> = request.head.extensions().values().map(Value::boxed).collect();
+        extensions.reverse();
+        Self {
+            head: bytes.to_vec(),
+            index: index.clone(),
+            params: request.head.params().collect(),
+            extensions,
+            connection: request.head.connection().clone(),
+            other_methods: request.head.other_methods(),
+            body: request.body,
+        }
+    }
+}
+
+impl fmt::Debug for OwnedRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OwnedRequest").field("head", &self.head()).field("body", &self.body).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,242 @@
+//! What a service is given: the head of a request as a view of the bytes that arrived, and its body.
+//!
+//! Leaves what is known of the connection to `connection.rs`, and requests that outlive their bytes to `owned.rs`.
+
+use std::{any::Any, fmt, rc::Rc};
+
+use super::connection::ConnectionInfo;
+use crate::{
+    body::RequestBody,
+    h1::{ascii::text, head::HeadIndex},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, Version},
+    route::{MethodSet, PathParams},
+};
+
+/// A request: its head, borrowed, and its body, owned.
+#[derive(Debug)]
+pub struct Request<'a> {
+    /// The head.
+    pub head: RequestHead<'a>,
+    /// The body.
+    pub body: RequestBody,
+}
+
+/// The head of a request: a view of the bytes that arrived, and the table of where everything is in them.
+#[derive(Debug, Clone)]
+pub struct RequestHead<'a> {
+    bytes: &'a [u8],
+    index: &'a HeadIndex,
+    params: Option<&'a PathParams<'a>>,
+    extensions: Extensions<'a>,
+    connection: &'a Rc<ConnectionInfo>,
+    /// The methods that the path has routes for, where it has none for this one.
+    other_methods: MethodSet,
+}
+
+impl<'a> RequestHead<'a> {
+    /// A view of the head that `index` was made from.
+    #[must_use]
+    #[inline]
+    pub fn new(bytes: &'a [u8], index: &'a HeadIndex, connection: &'a Rc<ConnectionInfo>) -> Self {
+        let (extensions, other_methods) = (Extensions::default(), MethodSet::default());
+        Self { bytes, index, params: None, extensions, connection, other_methods }
+    }
+
+    /// The method.
+    #[must_use]
+    pub fn method(&self) -> Method {
+        self.index.method
+    }
+
+    /// The method as it was sent, also where it is [`Method::Other`].
+    #[must_use]
+    pub fn method_token(&self) -> &'a str {
+        text(self.index.method_token.of(self.bytes))
+    }
+
+    /// The version it is served as.
+    #[must_use]
+    pub fn version(&self) -> Version {
+        self.index.version
+    }
+
+    /// The bytes of [`path`](Self::path).
+    #[inline]
+    pub(crate) fn path_bytes(&self) -> &'a [u8] {
+        self.index.target.path.of(self.bytes)
+    }
+
+    /// The path, percent-encoded as it was sent, from `/`; `*` for `OPTIONS *`.
+    #[must_use]
+    #[inline]
+    pub fn path(&self) -> &'a str {
+        text(self.index.target.path.of(self.bytes))
+    }
+
+    /// What follows the first `?` of the target, percent-encoded as it was sent.
+    #[must_use]
+    pub fn query(&self) -> Option<&'a str> {
+        self.index.target.query.map(|query| text(query.of(self.bytes)))
+    }
+
+    /// The host and port that the request is meant for: the target's, where it has one, else that of Host.
+    #[must_use]
+    pub fn authority(&self) -> Option<&'a str> {
+        self.index.target.authority.or(self.index.host).map(|host| text(host.of(self.bytes)))
+    }
+
+    /// The value of the first field of this name, which is compared without regard to case.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&'a [u8]> {
+        self.headers().find(|(candidate, _)| candidate.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+    }
+
+    /// The value of the first field of this name, where it is text.
+    #[must_use]
+    pub fn header_text(&self, name: &str) -> Option<&'a str> {
+        self.header(name).and_then(|value| std::str::from_utf8(value).ok())
+    }
+
+    /// All fields, in order, with names in the case in which they were sent.
+    pub fn headers(&self) -> impl Iterator<Item = (&'a str, &'a [u8])> + use<'a> {
+        let bytes = self.bytes;
+        self.index.fields.iter().map(move |field| (text(field.name.of(bytes)), field.value.of(bytes)))
+    }
+
+    /// The fields as a map of the `http` crate, built anew at each call.
+    #[must_use]
+    pub fn header_map(&self) -> HeaderMap {
+        let mut map = HeaderMap::with_capacity(self.index.fields.len());
+        for (name, value) in self.headers() {
+            // The parser lets no name or value pass that the map would refuse.
+            if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_bytes(value)) {
+                map.append(name, value);
+            }
+        }
+        map
+    }
+
+    /// The parameters that the route's pattern names, names and values as they were sent, in the order of the path.
+    pub fn params(&self) -> impl ExactSizeIterator<Item = (&'a str, &'a str)> + use<'a> {
+        self.params.map(PathParams::iter).unwrap_or_default()
+    }
+
+    /// What middleware has added to the request.
+    #[must_use]
+    pub fn extensions(&self) -> Extensions<'a> {
+        self.extensions
+    }
+
+    /// The connection that the request came by.
+    #[must_use]
+    pub fn connection(&self) -> &'a Rc<ConnectionInfo> {
+        self.connection
+    }
+
+    /// The methods that the path has routes for, where it has none for this request's; an answer of 405 lists them in Allow
+    /// (RFC 9110 §15.5.6).
+    #[must_use]
+    pub fn other_methods(&self) -> MethodSet {
+        self.other_methods
+    }
+
+    /// The same head under a route whose pattern names parameters.
+    #[must_use]
+    #[inline]
+    pub fn with_params(self, params: &'a PathParams<'a>) -> Self {
+        Self { params: Some(params), ..self }
+    }
+
+    /// The same head with these extensions.
+    #[must_use]
+    pub fn with_extensions(self, extensions: Extensions<'a>) -> Self {
+        Self { extensions, ..self }
+    }
+
+    /// The same head, of a path that has routes for these methods only.
+    #[must_use]
+    pub(crate) fn with_other_methods(self, other_methods: MethodSet) -> Self {
+        Self { other_methods, ..self }
+    }
+
+    pub(super) fn parts(&self) -> (&'a [u8], &'a HeadIndex) {
+        (self.bytes, self.index)
+    }
+}
+
+/// What middleware has added to a request, found by its type.
+///
+/// A list through the frames of the calls that added to it, so that adding is no allocation; behind it what a request
+/// owns.
+#[derive(Clone, Copy, Default)]
+pub struct Extensions<'a> {
+    first: Option<&'a Extended<'a>>,
+    owned: &'a [Box<dyn Value>],
+}
+
+/// A list of extensions with one more in front.
+pub struct Extended<'a> {
+    value: &'a dyn Value,
+    rest: Extensions<'a>,
+}
+
+/// What can be an extension: anything that can be copied for a request that outlives its bytes.
+pub(super) trait Value {
+    fn as_any(&self) -> &dyn Any;
+    fn boxed(&self) -> Box<dyn Value>;
+}
+
+impl<T: Clone + 'static> Value for T {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn boxed(&self) -> Box<dyn Value> {
+        Box::new(self.clone())
+    }
+}
+
+impl<'a> Extensions<'a> {
+    /// What a request owns, the last in front.
+    pub(super) fn owned(owned: &'a [Box<dyn Value>]) -> Self {
+        Self { first: None, owned }
+    }
+
+    /// The extension of this type that was added last.
+    #[must_use]
+    pub fn get<T: 'static>(self) -> Option<&'a T> {
+        self.values().find_map(|value| value.as_any().downcast_ref())
+    }
+
+    /// Puts a value before these, for the life of the borrow.
+    #[must_use]
+    pub fn and<T: Clone + 'static>(self, value: &'a T) -> Extended<'a> {
+        Extended { value, rest: self }
+    }
+
+    /// The values, the last in front.
+    pub(super) fn values(self) -> impl Iterator<Item = &'a dyn Value> {
+        let listed = std::iter::successors(self.first, |extended| extended.rest.first).map(|extended| extended.value);
+        listed.chain(self.owned.iter().rev().map(|value| &**value))
+    }
+}
+
+impl<'a> Extended<'a> {
+    /// The list.
+    #[must_use]
+    pub fn list(&'a self) -> Extensions<'a> {
+        Extensions { first: Some(self), owned: self.rest.owned }
+    }
+}
+
+impl fmt::Debug for Extensions<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Extensions({})", self.values().count())
+    }
+}
+
+impl fmt::Debug for Extended<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.list().fmt(f)
+    }
+}
