@@ -27,6 +27,8 @@ pub enum ErrorKind {
     Worker,
     /// What was given as a request is none.
     Request,
+    /// A client for tests got no answer.
+    Test,
     /// A signal handler could not be installed.
     Signal,
 }

@@ -45,6 +45,7 @@ pub mod respond;
 pub mod route;
 mod server;
 pub mod service;
+pub mod test;
 mod upgrade;
 mod worker;
 

@@ -18,7 +18,7 @@ const FLOORS: &[&[&str]] = &[
     &["body", "buffer", "h1", "route", "state", "pool", "collections"],
     &["service", "extract", "respond", "handler", "stream", "tower", "upgrade"],
     &["io", "conn", "worker", "middleware"],
-    &["server"],
+    &["server", "test"],
 ];
 
 /// The one floor whose modules may name the crates in [`SYSTEM_CRATES`].

@@ -1,0 +1,133 @@
+//! What a handler learns of its connection, and what becomes of it when the client goes.
+
+use std::{
+    io::{Read, Write},
+    net::{SocketAddr, TcpStream},
+    path::PathBuf,
+    sync::{
+        Arc,
+        mpsc::{self, Sender},
+    },
+    time::Duration,
+};
+
+use armature_core::{Router, State, StatusCode, get, service::Disconnect, test::TestClient};
+use socket2::SockRef;
+use tokio::sync::Semaphore;
+
+/// How long an event is waited for that is certain to come.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What a handler tells the test.
+#[derive(Clone)]
+struct Witness {
+    events: Sender<String>,
+    permits: Arc<Semaphore>,
+}
+
+/// Tells that it was dropped.
+struct Dropped(Sender<String>);
+
+impl Drop for Dropped {
+    fn drop(&mut self) {
+        self.0.send("dropped".to_owned()).unwrap();
+    }
+}
+
+async fn until_gone(disconnect: Disconnect, State(witness): State<Witness>) -> String {
+    witness.events.send(format!("begun {}", disconnect.has_happened())).unwrap();
+    disconnect.wait().await;
+    witness.events.send(format!("gone {}", disconnect.has_happened())).unwrap();
+    "still answered".to_owned()
+}
+
+/// Writes a file that is complete when it gets its name, with a permit; and never ends.
+async fn write_for_ever(State(witness): State<Witness>) -> StatusCode {
+    let _dropped = Dropped(witness.events.clone());
+    let _permit = witness.permits.acquire().await.unwrap();
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(b"half of it").unwrap();
+    witness.events.send(file.path().display().to_string()).unwrap();
+    std::future::pending::<()>().await;
+    StatusCode::OK
+}
+
+fn start() -> (TestClient, SocketAddr, mpsc::Receiver<String>, Arc<Semaphore>) {
+    let (events, seen) = mpsc::channel();
+    let permits = Arc::new(Semaphore::new(1));
+    let witness = Witness { events, permits: permits.clone() };
+    let client = TestClient::over_socket(move |_| {
+        Router::new()
+            .route("/until-gone", get(until_gone))
+            .route("/write-for-ever", get(write_for_ever))
+            .with_state(witness.clone())
+    });
+    let client = client.unwrap();
+    let address = client.address().unwrap();
+    (client, address, seen, permits)
+}
+
+fn ask(address: SocketAddr, path: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n").as_bytes()).unwrap();
+    stream
+}
+
+#[test]
+fn a_client_that_half_closes_is_noticed_and_still_answered() {
+    let (_client, address, seen, _) = start();
+    let mut stream = ask(address, "/until-gone");
+    assert_eq!(seen.recv_timeout(PATIENCE).unwrap(), "begun false");
+    stream.shutdown(std::net::Shutdown::Write).unwrap();
+    assert_eq!(seen.recv_timeout(PATIENCE).unwrap(), "gone true");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 OK") && answer.ends_with("still answered"), "{answer}");
+}
+
+#[test]
+fn requests_behind_do_not_hide_that_the_client_goes() {
+    let (_client, address, seen, _) = start();
+    let mut stream = ask(address, "/until-gone");
+    assert_eq!(seen.recv_timeout(PATIENCE).unwrap(), "begun false");
+    stream.write_all(b"GET /none HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+    stream.shutdown(std::net::Shutdown::Write).unwrap();
+    assert_eq!(seen.recv_timeout(PATIENCE).unwrap(), "gone true");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.contains("still answered") && answer.contains("HTTP/1.1 404"), "{answer}");
+}
+
+#[test]
+fn a_reset_drops_the_handler_with_all_that_it_holds() {
+    let (_client, address, seen, permits) = start();
+    for _ in 0..3 {
+        let stream = ask(address, "/write-for-ever");
+        let path = PathBuf::from(seen.recv_timeout(PATIENCE).unwrap());
+        assert_eq!((permits.available_permits(), path.exists()), (0, true));
+        SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
+        drop(stream);
+        assert_eq!(seen.recv_timeout(PATIENCE).unwrap(), "dropped");
+        // The file and the permit were made later, so they went before.
+        assert_eq!((permits.available_permits(), path.exists()), (1, false));
+    }
+}
+
+#[test]
+fn a_server_that_stops_drops_what_does_not_end_in_time() {
+    let (events, seen) = mpsc::channel();
+    let permits = Arc::new(Semaphore::new(1));
+    let witness = Witness { events, permits: permits.clone() };
+    let limits = armature_core::Limits { drain_deadline: Duration::from_millis(200), ..Default::default() };
+    let server = armature_core::Server::bind("127.0.0.1:0").unwrap().workers(1).limits(limits);
+    let client = TestClient::over_socket_with(server, move |_| {
+        Router::new().route("/write-for-ever", get(write_for_ever)).with_state(witness.clone())
+    });
+    let client = client.unwrap();
+    let _stream = ask(client.address().unwrap(), "/write-for-ever");
+    let path = PathBuf::from(seen.recv_timeout(PATIENCE).unwrap());
+    drop(client);
+    assert_eq!(seen.recv_timeout(PATIENCE).unwrap(), "dropped");
+    assert_eq!((permits.available_permits(), path.exists()), (1, false));
+}
