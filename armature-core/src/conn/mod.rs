@@ -68,6 +68,8 @@ pub(crate) struct Conn<IO: Stream, S: Service> {
     output: Output,
     /// The handler that is running.
     running: Option<Slot>,
+    /// It has just been called, and waits.
+    is_polled: bool,
     /// The request body that is being fed to a handler.
     incoming: Option<Box<Incoming>>,
     /// The response body that is being sent.
@@ -123,6 +125,7 @@ impl<IO: Stream, S: Service> Conn<IO, S> {
             answered_bytes: 0,
             output: Output::default(),
             running: None,
+            is_polled: false,
             incoming: None,
             sending: None,
             upgrade: None,
@@ -227,7 +230,10 @@ impl<IO: Stream, S: Service> Conn<IO, S> {
     fn settle(&mut self, answer: Poll<Response>) {
         match answer {
             Poll::Ready(response) => self.respond(response),
-            Poll::Pending => self.running = Some(self.worker.slot.take()),
+            Poll::Pending => {
+                self.running = Some(self.worker.slot.take());
+                self.is_polled = true;
+            }
         }
     }
 
@@ -238,8 +244,13 @@ impl<IO: Stream, S: Service> Conn<IO, S> {
                 incoming.feed.watch(None);
             }
             let Some(slot) = &mut self.running else { return Poll::Ready(Ok(())) };
-            let polled = catch_unwind(AssertUnwindSafe(|| slot.poll(cx)));
-            match polled.unwrap_or_else(|_| Poll::Ready(panicked(&self.worker, slot))) {
+            let polled = if std::mem::take(&mut self.is_polled) {
+                Poll::Pending
+            } else {
+                catch_unwind(AssertUnwindSafe(|| slot.poll(cx)))
+                    .unwrap_or_else(|_| Poll::Ready(panicked(&self.worker, slot)))
+            };
+            match polled {
                 Poll::Ready(response) => {
                     self.running = None;
                     self.end_incoming();

@@ -1,0 +1,72 @@
+//! Finds out from its first bytes whether a client speaks HTTP/2 by prior knowledge (RFC 9113 §3.3, §3.4), and gives them
+//! back to whoever goes on reading.
+
+use std::{
+    io,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use bytes::{Buf, Bytes, BytesMut};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
+
+/// What a client of HTTP/2 sends first; no request of HTTP/1 begins with it.
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// The first bytes of a connection.
+pub(super) enum First {
+    /// Those of HTTP/2.
+    Http2(Bytes),
+    /// Others, or none.
+    Other(BytesMut),
+}
+
+/// Reads until it is clear what the client speaks.
+pub(super) async fn read(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<First> {
+    let mut bytes = BytesMut::with_capacity(4_096);
+    loop {
+        if stream.read_buf(&mut bytes).await? == 0 {
+            return Ok(First::Other(bytes));
+        }
+        let compared = bytes.len().min(PREFACE.len());
+        if bytes[..compared] != PREFACE[..compared] {
+            return Ok(First::Other(bytes));
+        }
+        if compared == PREFACE.len() {
+            return Ok(First::Http2(bytes.freeze()));
+        }
+    }
+}
+
+/// A stream some of whose bytes have been read already.
+#[derive(Debug)]
+pub(super) struct Prefixed<IO> {
+    pub(super) prefix: Bytes,
+    pub(super) stream: IO,
+}
+
+impl<IO: AsyncRead + Unpin> AsyncRead for Prefixed<IO> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, room: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.prefix.is_empty() {
+            return Pin::new(&mut self.stream).poll_read(cx, room);
+        }
+        let taken = self.prefix.len().min(room.remaining());
+        room.put_slice(&self.prefix[..taken]);
+        self.prefix.advance(taken);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<IO: AsyncWrite + Unpin> AsyncWrite for Prefixed<IO> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
