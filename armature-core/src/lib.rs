@@ -1,30 +1,6 @@
-//! An HTTP/1.1 server core and the programming model on top of it.
-//!
-//! ```no_run
-//! use armature_core::{Json, Path, Router, Server, SmallString, get};
-//!
-//! async fn user(Path(id): Path<SmallString>) -> SmallString {
-//!     id
-//! }
-//!
-//! async fn sum(Path((a, b)): Path<(i64, i64)>) -> Json<i64> {
-//!     Json(a + b)
-//! }
-//!
-//! let server = Server::bind("127.0.0.1:8080")?.drain_on_signals()?;
-//! server.serve(|_worker| {
-//!     Router::new()
-//!         .route("/users/{id}", get(user))
-//!         .route("/sum/{a}/{b}", get(sum))
-//! })?;
-//! # Ok::<(), armature_core::Error>(())
-//! ```
-//!
-//! Each worker is one thread with its own runtime, listener and service, so handlers and their state need not be `Send`.
-//!
-//! The files, by floor; imports only go down:
-//! - 4: [`server`](Server)
-//! - 3: `io`, `conn`, `worker`: sockets, time and threads
+#![doc = include_str!("guide.md")]
+//! - 4: [`server`](Server), [`test`]
+//! - 3: `io`, `conn`, `worker`, [`middleware`]: sockets, time and threads
 //! - 2: [`service`], [`handler`], [`extract`], [`respond`]: the programming model
 //! - 1: [`body`], [`h1`], [`route`], [`buffer`], [`collections`]: mechanisms without sockets, clocks or tasks
 //! - 0: [`http`], [`Limits`], [`Error`]: the vocabulary
