@@ -1,155 +1,186 @@
 //! Routing: any set of patterns and any path, against trying the patterns one after the other.
 //!
-//! Input: lines; `+GET /a/{b}` adds a route, `GET /a/c` looks a path up among those added before it.
+//! Input: lines; `+GET /a/{b}` is a route, `GET /a/c` a path that is looked up among all of them.
 
 use armature_core::{
     Method,
-    route::{Lookup, RouteTable},
+    route::{Lookup, MethodSet, RouteErrorKind, RouteTable},
 };
 
-/// Routes that one input may add, which bounds the time that trying all of them takes.
+/// Routes of one input, which bounds the time that trying all of them takes.
 const ROUTES_MAX: usize = 24;
 
-/// A route that was added: its method and pattern.
-type Route<'a> = (Method, &'a str);
+/// A route: its method, its pattern, and how that is read here.
+struct Route<'a> {
+    method: Method,
+    pattern: &'a str,
+    parts: Vec<Part<'a>>,
+}
 
-/// Adds routes, looks paths up, and compares.
+/// What stands between two slashes of a pattern.
+#[derive(Debug, PartialEq, Eq)]
+enum Part<'a> {
+    Text(String),
+    Parameter(&'a str),
+    Rest(&'a str),
+}
+
+/// Builds a table, looks paths up, and compares.
 pub fn run(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
-    let mut table = RouteTable::default();
-    let mut routes: Vec<Route<'_>> = Vec::new();
+    let (mut routes, mut paths) = (Vec::new(), Vec::new());
     for line in text.lines() {
-        let (adds, line) = line.strip_prefix('+').map_or((false, line), |rest| (true, rest));
-        let Some((method, path)) = line.split_once(' ') else { continue };
-        let method = Method::from_token(method);
-        if !adds {
-            look_up(&table, &routes, method, path);
-        } else if routes.len() < ROUTES_MAX {
-            match table.insert(method, path, routes.len()) {
-                Ok(()) => {
-                    assert!(method != Method::Other && path.starts_with('/'), "{method:?} {path}");
-                    assert!(!routes.contains(&(method, path)), "{method} {path} was added twice");
-                    routes.push((method, path));
-                }
-                Err(error) => assert!(!error.to_string().is_empty()),
-            }
+        let (list, line) = line.strip_prefix('+').map_or((&mut paths, line), |route| (&mut routes, route));
+        if let Some((method, path)) = line.split_once(' ') {
+            list.push((Method::from_token(method), path));
         }
     }
+    routes.truncate(ROUTES_MAX);
+    let routes = accepted(&routes);
+    let table = RouteTable::build(routes.iter().enumerate().map(|(at, route)| (route.method, route.pattern, at)));
+    let table = table.expect("routes that are right are a table");
+    for (method, path) in paths {
+        look_up(&table, &routes, method, path);
+    }
+}
+
+/// The routes that a table takes, after a look at whether it refuses the others, and why.
+fn accepted<'a>(given: &[(Method, &'a str)]) -> Vec<Route<'a>> {
+    let (mut routes, mut refused): (Vec<Route<'a>>, Vec<_>) = (Vec::new(), Vec::new());
+    for &(method, pattern) in given {
+        match parse(pattern) {
+            Some(parts) if method != Method::Other => {
+                let earlier = routes.iter().find(|other| other.method == method && conflict(&other.parts, &parts));
+                match earlier {
+                    Some(other) => refused.push((method, pattern.to_owned(), Some(other.pattern.to_owned()))),
+                    None => routes.push(Route { method, pattern, parts }),
+                }
+            }
+            _ => refused.push((method, pattern.to_owned(), None)),
+        }
+    }
+    let errors = RouteTable::build(given.iter().map(|(method, pattern)| (*method, pattern, ()))).err();
+    let told = errors.into_iter().flatten().map(|error| match error.kind {
+        RouteErrorKind::Conflict { with } => (error.method, error.pattern, Some(with)),
+        _ => (error.method, error.pattern, None),
+    });
+    assert_eq!(told.collect::<Vec<_>>(), refused);
+    routes
 }
 
 fn look_up(table: &RouteTable<usize>, routes: &[Route<'_>], method: Method, path: &str) {
-    if let Some(at) = table.find_exact(method, path.as_bytes()) {
-        assert_eq!(routes[*at], (method, path));
+    let is_exact = |route: &Route<'_>| {
+        let texts = route.parts.iter().map(|part| if let Part::Text(text) = part { Some(text.as_str()) } else { None });
+        route.method == method && texts.collect::<Option<Vec<_>>>().is_some_and(|texts| texts.join("/") == path)
+    };
+    assert_eq!(table.find_exact(method, path.as_bytes()).copied(), routes.iter().position(is_exact), "{path}");
+
+    let best = best(routes, method, path);
+    // HEAD is answered by GET's route (RFC 9110 §9.3.2).
+    let best = if method == Method::Head { best.or_else(|| self::best(routes, Method::Get, path)) } else { best };
+    let mut methods = MethodSet::default();
+    for route in routes.iter().filter(|route| matches(&route.parts, path).is_some()) {
+        methods.insert(route.method);
     }
     match table.find(method, path) {
         Lookup::Found { value, params } => {
-            let (routed, pattern) = routes[*value];
-            assert!(routed == method || (method, routed) == (Method::Head, Method::Get));
-            assert!(params.iter().all(|(_, value)| !value.is_empty()));
-            let values: Vec<_> = params.iter().map(|(_, value)| value).collect();
-            assert_eq!(fill(pattern, &values), path, "{pattern}");
-            if let Some(at) = table.find_exact(method, path.as_bytes()) {
-                assert_eq!(at, value, "the two ways to look up differ");
-            }
-            if let Some(best) = best(routes, routed, path) {
-                assert_eq!(pattern, best, "{path}");
-            }
+            let params = params.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+            assert_eq!(Some((*value, params)), best, "{path}");
         }
-        Lookup::OtherMethods(methods) => {
-            assert_eq!(best(routes, method, path), None);
-            assert!(!methods.contains(method) || method == Method::Options, "{methods:?}");
-            let other = routes.iter().any(|(routed, pattern)| methods.contains(*routed) && may_match(pattern, path));
-            assert!(other, "{methods:?}");
-        }
-        Lookup::NotFound => {
-            // matchit does not come back from a suffix to the parameter without it, as the test below shows.
-            if routes.iter().any(|(_, pattern)| has_suffix(pattern)) {
-                return;
+        Lookup::OtherMethods(others) => {
+            assert_eq!(best, None, "{path}");
+            assert!(!methods.is_empty(), "{path}");
+            if methods.contains(Method::Get) {
+                methods.insert(Method::Head);
             }
-            let missed = routes.iter().find(|(_, pattern)| is_plain(pattern) && rank(pattern, path).is_some());
-            assert_eq!(missed, None, "{path}");
+            methods.insert(Method::Options);
+            assert_eq!(others, methods, "{path}");
         }
+        Lookup::NotFound => assert_eq!((best, methods), (None, MethodSet::default()), "{path}"),
     }
 }
 
-/// The path that a pattern makes with these parameters.
-fn fill(pattern: &str, values: &[&str]) -> String {
-    let mut path = String::new();
-    let mut values = values.iter();
-    let mut letters = pattern.chars().peekable();
-    while let Some(letter) = letters.next() {
-        match letter {
-            '{' | '}' if letters.next_if_eq(&letter).is_some() => path.push(letter),
-            '{' => {
-                // A brace in a parameter's name is doubled as well.
-                while letters.next().is_some_and(|letter| letter != '}' || letters.next_if_eq(&'}').is_some()) {}
-                path.push_str(values.next().expect("a parameter without a value"));
+/// Names and values of parameters.
+type Parameters = Vec<(String, String)>;
+
+/// Which of the routes of this method goes before the others, with the parameters: at the first part in which two differ,
+/// text goes before a parameter and a parameter before the rest.
+fn best(routes: &[Route<'_>], method: Method, path: &str) -> Option<(usize, Parameters)> {
+    let of_method = routes.iter().enumerate().filter(|(_, route)| route.method == method);
+    let matching = of_method.filter_map(|(at, route)| Some((matches(&route.parts, path)?, at)));
+    matching.min().map(|((_, parameters), at)| (at, parameters))
+}
+
+/// How these parts match a path: for each of them 0 for text, 1 for a parameter, 2 for the rest; and the parameters.
+/// `None` if they do not.
+fn matches(parts: &[Part<'_>], path: &str) -> Option<(Vec<u8>, Parameters)> {
+    let (mut rank, mut parameters) = (Vec::new(), Vec::new());
+    let mut left = Some(path);
+    for part in parts {
+        let all = left?;
+        let (segment, behind) = all.split_once('/').map_or((all, None), |(segment, behind)| (segment, Some(behind)));
+        left = behind;
+        match part {
+            Part::Text(text) if text == segment => rank.push(0),
+            Part::Parameter(name) if !segment.is_empty() => {
+                rank.push(1);
+                parameters.push(((*name).to_owned(), segment.to_owned()));
             }
-            _ => path.push(letter),
-        }
-    }
-    assert_eq!(values.next(), None, "more values than parameters");
-    path
-}
-
-/// Whether each parameter is a whole segment and no brace is escaped; the order of others is matchit's affair.
-fn is_plain(pattern: &str) -> bool {
-    !pattern.contains("{{")
-        && !pattern.contains("}}")
-        && pattern.split('/').all(|part| !part.contains(['{', '}']) || part.starts_with('{') && part.ends_with('}'))
-}
-
-/// Whether text follows a parameter in the same segment, as in `/{name}.png`.
-fn has_suffix(pattern: &str) -> bool {
-    // A doubled brace may be such a text as well.
-    pattern.contains("}}") || pattern.split('/').any(|part| part.contains('{') && !part.ends_with('}'))
-}
-
-/// Whether the pattern may match, as far as that can be told in a simple way.
-fn may_match(pattern: &str, path: &str) -> bool {
-    !is_plain(pattern) || rank(pattern, path).is_some()
-}
-
-/// The pattern of this method that goes before the others: at the first segment in which two differ, text goes before a
-/// parameter and a parameter before the rest of the path. `None` also where a pattern is not plain.
-fn best<'a>(routes: &[Route<'a>], method: Method, path: &str) -> Option<&'a str> {
-    let of_method = || routes.iter().filter(|(routed, _)| *routed == method).map(|(_, pattern)| *pattern);
-    if !of_method().all(is_plain) {
-        return None;
-    }
-    of_method().filter_map(|pattern| Some((rank(pattern, path)?, pattern))).min().map(|(_, pattern)| pattern)
-}
-
-/// How a plain pattern matches: for each segment 0 for text, 1 for a parameter, 2 for the rest; `None` if it does not.
-fn rank(pattern: &str, path: &str) -> Option<Vec<u8>> {
-    let (mut parts, mut segments) = (pattern.split('/'), path.split('/'));
-    let mut rank = Vec::new();
-    loop {
-        match (parts.next(), segments.next()) {
-            (None, None) => return Some(rank),
-            (Some(part), Some(segment)) if part.starts_with("{*") => {
-                let is_rest = !segment.is_empty() || segments.next().is_some();
+            Part::Rest(name) if !all.is_empty() => {
                 rank.push(2);
-                return is_rest.then_some(rank);
+                parameters.push(((*name).to_owned(), all.to_owned()));
+                left = None;
             }
-            (Some(part), Some(segment)) if part.starts_with('{') && !segment.is_empty() => rank.push(1),
-            (Some(part), Some(segment)) if part == segment && !part.starts_with('{') => rank.push(0),
             _ => return None,
         }
     }
+    left.is_none().then_some((rank, parameters))
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// What is looked past above. When this fails, matchit has learnt it, and the exception can go.
-    #[test]
-    fn a_suffix_hides_the_parameter_without_it() {
-        let mut table = RouteTable::default();
-        table.insert(Method::Get, "/{x}.a/b", 0).unwrap();
-        table.insert(Method::Get, "/{x}/c", 1).unwrap();
-        assert!(matches!(table.find(Method::Get, "/v/c"), Lookup::Found { value: 1, .. }));
-        assert!(matches!(table.find(Method::Get, "/v.a/c"), Lookup::NotFound));
+/// The parts of a pattern, the first of which is the nothing before the first slash; `None` if it is malformed.
+fn parse(pattern: &str) -> Option<Vec<Part<'_>>> {
+    let is_in_paths = pattern.bytes().all(|byte| byte.is_ascii_graphic() && !b"?#".contains(&byte));
+    if !pattern.starts_with('/') || !is_in_paths {
+        return None;
     }
+    let parts: Vec<_> = pattern.split('/').map(parse_part).collect::<Option<_>>()?;
+    let is_rest = |part: &Part<'_>| matches!(part, Part::Rest(_));
+    let names: Vec<_> = parts
+        .iter()
+        .filter_map(|part| match part {
+            Part::Text(_) => None,
+            Part::Parameter(name) | Part::Rest(name) => Some(name),
+        })
+        .collect();
+    let has_twice = (1..names.len()).any(|at| names[..at].contains(&names[at]));
+    let has_rest_inside = parts[..parts.len() - 1].iter().any(is_rest);
+    (names.len() <= 25 && !has_twice && !has_rest_inside).then_some(parts)
+}
+
+fn parse_part(text: &str) -> Option<Part<'_>> {
+    if text.starts_with('{') && !text.starts_with("{{") {
+        let inner = text.strip_prefix('{')?.strip_suffix('}')?;
+        let name = inner.strip_prefix('*').unwrap_or(inner);
+        let is_name = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+            && name.bytes().next().is_some_and(|first| !first.is_ascii_digit());
+        let part = if inner == name { Part::Parameter(name) } else { Part::Rest(name) };
+        return is_name.then_some(part);
+    }
+    // A space is in no pattern, so that what is left of single braces cannot be taken for a pair.
+    let has_single = text.replace("{{", " ").replace("}}", " ").contains(['{', '}']);
+    (!has_single).then(|| Part::Text(text.replace("{{", "{").replace("}}", "}")))
+}
+
+/// Whether nothing tells which of two routes goes first, or they have a parameter and the rest in one place.
+fn conflict(one: &[Part<'_>], other: &[Part<'_>]) -> bool {
+    let is_same = |(one, other): &(&Part<'_>, &Part<'_>)| {
+        one == other || matches!((one, other), (Part::Parameter(_), Part::Parameter(_)))
+    };
+    let same = one.iter().zip(other).take_while(is_same).count();
+    matches!(
+        (one.get(same), other.get(same)),
+        (None, None)
+            | (Some(Part::Rest(_)), Some(Part::Rest(_) | Part::Parameter(_)))
+            | (Some(Part::Parameter(_)), Some(Part::Rest(_)))
+    )
 }

@@ -1,22 +1,42 @@
 //! The route table: from a method and a path to a value, with the parameters in between.
 //!
 //! One matchit tree per method, and in front of it a map of the paths without parameters. The table does not change once
-//! it is built, and a bad or conflicting pattern is an error when it is built. Leaves what the values are, and what is
-//! answered on a miss, to `service/router.rs`.
+//! it is built, and everything that is wrong with its routes is told when it is built. Leaves what the values are, and
+//! what is answered on a miss, to `service/router.rs`. Read next: `pattern.rs`.
+//!
+//! # Patterns
+//!
+//! | pattern | matches |
+//! |---|---|
+//! | `/users/me` | this path, byte for byte; nothing is decoded, and `/users/me/` is another path |
+//! | `/users/{id}` | one segment that is not empty, as the parameter `id` |
+//! | `/files/{*path}` | all that is left, slashes too, if it is not empty; only at the end |
+//! | `/{{id}}` | the path `/{id}`: doubled braces are literal |
+//!
+//! A parameter is a whole segment. Its name is letters, digits and `_`, with no digit first, and comes once in a
+//! pattern, which has at most 25 of them. White space, control characters, `?`, `#` and bytes outside ASCII, which the
+//! path of a request never has, are no part of a pattern. [`route!`](crate::route!) checks all this when the program is
+//! compiled.
+//!
+//! Where several patterns match, the first segment in which they differ decides: text goes before a parameter, and a
+//! parameter before the rest. The order in which routes are added decides nothing: two patterns that match the same
+//! paths conflict. So do a parameter and the rest in one place, `/a/{b}/c` and `/a/{*rest}`.
 
+mod error;
+mod hash;
+mod method_set;
 mod params;
+mod pattern;
 
-use std::{
-    collections::HashMap,
-    hash::{BuildHasherDefault, Hasher},
-};
+use std::{collections::HashMap, hash::BuildHasherDefault};
 
+pub use error::{RouteError, RouteErrorKind};
+pub use method_set::MethodSet;
 pub use params::{OwnedParams, PathParams, PathParamsIter};
+pub use pattern::{PatternError, PatternErrorKind, check_pattern};
 
-use crate::{
-    error::{Error, ErrorKind},
-    http::Method,
-};
+use crate::http::Method;
+use hash::PathHasher;
 
 /// From a method and a path to a value.
 #[derive(Debug)]
@@ -48,48 +68,6 @@ pub enum Lookup<'a, T> {
     NotFound,
 }
 
-/// A set of methods.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct MethodSet(u16);
-
-impl MethodSet {
-    /// Adds a method; [`Method::Other`] is in no set.
-    pub fn insert(&mut self, method: Method) {
-        if method != Method::Other {
-            self.0 |= 1 << method as u16;
-        }
-    }
-
-    /// Whether the method is in the set.
-    #[must_use]
-    pub fn contains(self, method: Method) -> bool {
-        method != Method::Other && self.0 & (1 << method as u16) != 0
-    }
-
-    /// The set with what is answered without a route of its own: HEAD where GET is, and OPTIONS.
-    fn with_implied(mut self) -> Self {
-        if self.contains(Method::Get) {
-            self.insert(Method::Head);
-        }
-        self.insert(Method::Options);
-        self
-    }
-
-    /// Whether the set is empty.
-    #[must_use]
-    pub fn is_empty(self) -> bool {
-        self.0 == 0
-    }
-
-    /// The value of an Allow field (RFC 9110 §10.2.1).
-    #[must_use]
-    pub fn allow(self) -> String {
-        let names: Vec<_> =
-            Method::ALL.into_iter().filter(|method| self.contains(*method)).map(Method::as_str).collect();
-        names.join(", ")
-    }
-}
-
 impl<T> Default for RouteTable<T> {
     fn default() -> Self {
         Self { methods: Default::default(), values: Vec::new(), routed: MethodSet::default() }
@@ -97,25 +75,50 @@ impl<T> Default for RouteTable<T> {
 }
 
 impl<T> RouteTable<T> {
-    /// Adds a route. `{name}` stands for one segment or the rest of one, `{*name}` for the rest of the path; `{{` and
-    /// `}}` are braces.
+    /// Builds the table of these routes.
     ///
     /// # Errors
-    /// [`ErrorKind::Route`] when the pattern is malformed, conflicts with another of the same method, or the method
-    /// cannot be routed.
-    pub fn insert(&mut self, method: Method, pattern: &str, value: T) -> Result<(), Error> {
-        let problem = |what: String| Error::new(ErrorKind::Route, format!("route {method} {pattern}: {what}"));
-        if !pattern.starts_with('/') {
-            return Err(problem("a pattern begins with /".into()));
+    /// All routes that cannot stand in it, in the order in which they came: a pattern is malformed, the method cannot be
+    /// routed, or the pattern conflicts with that of an earlier route of the same method.
+    ///
+    /// ```
+    /// use armature_core::{Method, route::RouteTable};
+    ///
+    /// let routes = [(Method::Get, "/{a}", 1), (Method::Get, "/{b}", 2), (Method::Post, "/{b", 3)];
+    /// let errors = RouteTable::build(routes).unwrap_err();
+    /// assert_eq!(errors[0].to_string(), "route GET /{b}: conflicts with GET /{a}");
+    /// assert_eq!(errors[1].pattern, "/{b");
+    /// ```
+    pub fn build<P: AsRef<str>>(routes: impl IntoIterator<Item = (Method, P, T)>) -> Result<Self, Vec<RouteError>> {
+        let (mut table, mut added, mut errors) = (Self::default(), Vec::new(), Vec::new());
+        for (method, pattern, value) in routes {
+            match table.insert(method, pattern.as_ref(), value, &added) {
+                Ok(()) => added.push((method, pattern)),
+                Err(kind) => errors.push(RouteError { method, pattern: pattern.as_ref().to_owned(), kind }),
+            }
         }
-        let table = self
-            .methods
-            .get_mut(method as usize)
-            .ok_or_else(|| problem("only standard methods can be routed".into()))?;
+        if errors.is_empty() { Ok(table) } else { Err(errors) }
+    }
+
+    /// Adds a route to the `added` ones.
+    fn insert<P: AsRef<str>>(
+        &mut self,
+        method: Method,
+        pattern: &str,
+        value: T,
+        added: &[(Method, P)],
+    ) -> Result<(), RouteErrorKind> {
+        check_pattern(pattern).map_err(RouteErrorKind::Pattern)?;
+        let table = self.methods.get_mut(method as usize).ok_or(RouteErrorKind::Method)?;
         let at = self.values.len();
-        table.tree.insert(pattern, at).map_err(|error| problem(error.to_string()))?;
-        if !pattern.contains(['{', '}']) {
-            table.exact.insert(pattern.as_bytes().into(), at);
+        if table.tree.insert(pattern, at).is_err() {
+            // matchit names a route that it puts together from its tree; what is asked for is the one that was given.
+            let mut earlier = added.iter().filter(|(routed, _)| *routed == method).map(|(_, other)| other.as_ref());
+            let with = earlier.find(|other| pattern::conflict(pattern, other)).unwrap_or_default().to_owned();
+            return Err(RouteErrorKind::Conflict { with });
+        }
+        if let Some(path) = pattern::literal_path(pattern) {
+            table.exact.insert(path.into_bytes().into(), at);
         }
         self.values.push(value);
         self.routed.insert(method);
@@ -129,7 +132,7 @@ impl<T> RouteTable<T> {
         self.values.get(*at)
     }
 
-    /// Looks any path up. Allocates nothing on a hit of up to three parameters.
+    /// Looks any path up, as it was sent.
     #[inline]
     pub fn find<'a>(&'a self, method: Method, path: &'a str) -> Lookup<'a, T> {
         if let Some(found) = self.find_in_tree(method, path) {
@@ -171,58 +174,13 @@ impl<T> RouteTable<T> {
     }
 }
 
-/// Hashes a path eight bytes at a time. The keys are the program's own, so nobody can make them collide on purpose, and
-/// a looked-up path is compared with the one key that it hashes to.
-#[derive(Debug, Default)]
-struct PathHasher(u64);
-
-impl PathHasher {
-    #[inline]
-    fn add(&mut self, word: u64) {
-        // The multiplier is 2^64 divided by the golden ratio, made odd (Knuth, TAOCP 3, 6.4).
-        self.0 = (self.0.rotate_left(26) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    }
-}
-
-impl Hasher for PathHasher {
-    #[inline]
-    fn write(&mut self, bytes: &[u8]) {
-        if let Some(last) = bytes.last_chunk::<8>() {
-            let (words, _) = bytes.as_chunks::<8>();
-            for word in words {
-                self.add(u64::from_le_bytes(*word));
-            }
-            // The last word may overlap the one before it; what counts is that every byte is in one.
-            self.add(u64::from_le_bytes(*last));
-        } else {
-            let mut word = bytes.len() as u64;
-            for byte in bytes {
-                word = word << 8 | u64::from(*byte);
-            }
-            self.add(word);
-        }
-    }
-
-    fn write_usize(&mut self, _: usize) {
-        // The length that slices write before their bytes; `write` has it in already.
-    }
-
-    fn finish(&self) -> u64 {
-        // The table takes its index from the low bits and its tag from the high ones.
-        self.0 ^ self.0 >> 32
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::ErrorKind;
 
     fn table(routes: &[(Method, &'static str)]) -> RouteTable<&'static str> {
-        let mut table = RouteTable::default();
-        for (method, pattern) in routes {
-            table.insert(*method, pattern, *pattern).unwrap();
-        }
-        table
+        RouteTable::build(routes.iter().map(|(method, pattern)| (*method, *pattern, *pattern))).unwrap()
     }
 
     /// Method, path, the pattern that it matches, and the parameters.
@@ -235,14 +193,16 @@ mod tests {
             (Method::Get, "/users/{id}"),
             (Method::Get, "/users/{id}/posts/{post}"),
             (Method::Get, "/{*rest}"),
+            (Method::Get, "/{{id}}"),
             (Method::Post, "/users/{id}"),
         ]);
-        let cases: [Match; 6] = [
+        let cases: [Match; 7] = [
             (Method::Get, "/users/me", Some("/users/me"), &[]),
             (Method::Get, "/users/7", Some("/users/{id}"), &[("id", "7")]),
             (Method::Head, "/users/7", Some("/users/{id}"), &[("id", "7")]),
             (Method::Get, "/users/7/posts/9", Some("/users/{id}/posts/{post}"), &[("id", "7"), ("post", "9")]),
             (Method::Get, "/x/y", Some("/{*rest}"), &[("rest", "x/y")]),
+            (Method::Get, "/{id}", Some("/{{id}}"), &[]),
             (Method::Post, "/users/me", Some("/users/{id}"), &[("id", "me")]),
         ];
         for (method, path, expected, expected_params) in cases {
@@ -263,26 +223,44 @@ mod tests {
     }
 
     /// What a pattern's segments say about a path's, without any cleverness: a rank per segment (literal before parameter
-    /// before the rest), smaller is better, or `None` if they do not match.
-    fn naive_rank(pattern: &str, path: &str) -> Option<Vec<u8>> {
-        let (mut pattern, mut path) = (pattern.split('/').skip(1), path.split('/').skip(1));
-        let mut rank = Vec::new();
-        loop {
-            match (pattern.next(), path.next()) {
-                (None, None) => return Some(rank),
-                (Some(rest), Some(first)) if rest.starts_with("{*") => {
-                    let is_empty = first.is_empty() && path.next().is_none();
+    /// before the rest), smaller is better, with the parameters, or `None` if they do not match.
+    fn naive_match(pattern: &str, path: &str) -> Option<(Vec<u8>, Vec<String>)> {
+        let (mut rank, mut params, mut left) = (Vec::new(), Vec::new(), Some(path));
+        for part in pattern.split('/') {
+            let (segment, behind) = left?.split_once('/').map_or((left?, None), |(one, rest)| (one, Some(rest)));
+            match part {
+                "{*r}" => {
                     rank.push(2);
-                    return (!is_empty).then_some(rank);
+                    params.push(left.take().filter(|rest| !rest.is_empty())?.to_owned());
+                    continue;
                 }
-                (Some(parameter), Some(segment)) if parameter.starts_with('{') && !segment.is_empty() => rank.push(1),
-                (Some(literal), Some(segment)) if literal == segment => rank.push(0),
+                "{p}" | "{q}" if !segment.is_empty() => {
+                    rank.push(1);
+                    params.push(segment.to_owned());
+                }
+                "{{a}}" if segment == "{a}" => rank.push(0),
+                literal if segment == literal && !literal.contains('{') => rank.push(0),
                 _ => return None,
             }
+            left = behind;
         }
+        left.is_none().then_some((rank, params))
     }
 
-    /// A table of many routes answers like a comparison with each of them.
+    /// Every path of up to four segments that may tell patterns of these parts apart.
+    fn paths() -> Vec<String> {
+        let mut paths: Vec<String> = vec![String::new()];
+        let mut last = paths.clone();
+        for _ in 0..4 {
+            let longer = |path: &String| ["a", "ab", "abc", "{a}", ""].map(|segment| format!("{path}/{segment}"));
+            last = last.iter().flat_map(longer).collect();
+            paths.extend_from_slice(&last);
+        }
+        paths
+    }
+
+    /// A table of many routes answers like a comparison with each of them, whatever their order, and patterns conflict
+    /// when nothing tells which goes first.
     #[test]
     fn agrees_with_a_naive_matcher() {
         // Numerical Recipes' generator; the test needs variety, not chance.
@@ -291,27 +269,38 @@ mod tests {
             seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             (seed >> 16) as usize % bound
         };
-        for _ in 0..300 {
-            let (mut table, mut patterns) = (RouteTable::default(), Vec::new());
+        let paths = paths();
+        for _ in 0..200 {
+            let mut patterns: Vec<String> = Vec::new();
             for _ in 0..12 {
                 let mut pattern = String::new();
                 for _ in 0..=below(3) {
                     pattern.push('/');
-                    pattern.push_str(["a", "b", "ab", "{p}", "{q}", "{*r}"][below(6)]);
+                    pattern.push_str(["a", "ab", "", "{{a}}", "{p}", "{q}", "{*r}"][below(7)]);
                     if pattern.ends_with("*r}") {
                         break;
                     }
                 }
-                if table.insert(Method::Get, &pattern, pattern.clone()).is_ok() {
+                if check_pattern(&pattern).is_ok() {
                     patterns.push(pattern);
                 }
             }
-            for _ in 0..40 {
-                let path: String = (0..=below(4)).map(|_| ["/a", "/b", "/ab", "/abc", "/"][below(5)]).collect();
-                let matching = patterns.iter().filter_map(|pattern| Some((naive_rank(pattern, &path)?, pattern)));
-                let expected = matching.min().map(|(_, pattern)| pattern.as_str());
-                let got = match table.find(Method::Get, &path) {
-                    Lookup::Found { value, .. } => Some(value.as_str()),
+            if let Err(errors) = RouteTable::build(patterns.iter().map(|pattern| (Method::Get, pattern, ()))) {
+                for RouteError { pattern, kind, .. } in errors {
+                    let RouteErrorKind::Conflict { with } = kind else { panic!("{pattern}: {kind:?}") };
+                    let at = patterns.iter().rposition(|other| *other == pattern).unwrap();
+                    assert!(patterns[..at].contains(&with), "{pattern} and {with} in {patterns:?}");
+                    patterns.remove(at);
+                }
+            }
+            let table = RouteTable::build(patterns.iter().map(|pattern| (Method::Get, pattern, pattern))).unwrap();
+            for path in &paths {
+                let matching = patterns.iter().filter_map(|pattern| Some((naive_match(pattern, path)?, pattern)));
+                let expected = matching.min().map(|((_, params), pattern)| (pattern.as_str(), params));
+                let got = match table.find(Method::Get, path) {
+                    Lookup::Found { value, params } => {
+                        Some((value.as_str(), params.iter().map(|(_, value)| value.to_owned()).collect()))
+                    }
                     _ => None,
                 };
                 assert_eq!(got, expected, "{path} in {patterns:?}");
@@ -321,12 +310,37 @@ mod tests {
 
     #[test]
     fn mistakes_surface_at_build() {
-        for (first, second) in [("/a", "/a"), ("/{a}", "/{b}"), ("/x", "x"), ("/x", "/{a"), ("/x", "/{*a}/b")] {
-            let mut table = RouteTable::default();
-            table.insert(Method::Get, first, ()).unwrap();
-            let error = table.insert(Method::Get, second, ()).unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::Route);
-            assert!(error.to_string().contains(second), "{error}");
+        let routes = [
+            (Method::Get, "/{a}/x"),
+            (Method::Get, "/{b}/x"),
+            (Method::Post, "/{b}/x"),
+            (Method::Get, "/{a"),
+            (Method::Get, "/{a}/{*rest}"),
+            (Method::Get, "/{a}/{b}"),
+            (Method::Other, "/y"),
+            (Method::Post, "/{b}/x"),
+        ];
+        let errors = RouteTable::build(routes.map(|(method, pattern)| (method, pattern, ()))).unwrap_err();
+        let error = RouteError::join(&errors);
+        assert_eq!(error.kind(), ErrorKind::Route);
+        let expected = [
+            "route GET /{b}/x: conflicts with GET /{a}/x",
+            "route GET /{a: byte 1: a parameter has no closing brace; {{ is a literal brace",
+            "route GET /{a}/{b}: conflicts with GET /{a}/{*rest}",
+            "route /y: only standard methods can be routed",
+            "route POST /{b}/x: conflicts with POST /{b}/x",
+        ];
+        assert_eq!(error.to_string().lines().collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn a_thousand_conflicts_are_a_thousand_errors() {
+        let first = (0..1_000).map(|number| (Method::Get, format!("/{number}/{{a}}"), ()));
+        let second = (0..1_000).map(|number| (Method::Get, format!("/{number}/{{b}}"), ()));
+        let errors = RouteTable::build(first.chain(second)).unwrap_err();
+        assert_eq!(errors.len(), 1_000);
+        for (number, error) in errors.iter().enumerate() {
+            assert_eq!(error.to_string(), format!("route GET /{number}/{{b}}: conflicts with GET /{number}/{{a}}"));
         }
     }
 }

@@ -11,11 +11,11 @@ use std::{
 
 use super::{BodyLimit, Hooks, Layered, Request, Service, Slot, Stack};
 use crate::{
-    error::{Error, ErrorKind},
+    error::Error,
     handler::Handler,
     http::{HeaderValue, Method, StatusCode, header},
     respond::Response,
-    route::{Lookup, RouteTable},
+    route::{Lookup, RouteError, RouteTable},
 };
 
 /// What makes a service of a handler when its state is known, with the middlewares that were put around it.
@@ -204,17 +204,12 @@ impl Router<()> {
     /// Builds the table that requests are looked up in.
     ///
     /// # Errors
-    /// [`ErrorKind::Route`] with a line for each pattern that is malformed or conflicts with another.
+    /// [`ErrorKind::Route`](crate::ErrorKind::Route) with a line for each pattern that is malformed or conflicts with
+    /// another.
     pub fn build(self) -> Result<Routes, Error> {
-        let (mut table, mut faults) = (RouteTable::default(), Vec::new());
-        for (method, pattern, bind) in self.routes {
-            if let Err(error) = table.insert(method, &pattern, bind(&())) {
-                faults.push(error.to_string());
-            }
-        }
-        if !faults.is_empty() {
-            return Err(Error::new(ErrorKind::Route, faults.join("\n")));
-        }
+        let bound = |(method, pattern, bind): (Method, String, Bind<()>)| (method, pattern, bind(&()));
+        let table =
+            RouteTable::build(self.routes.into_iter().map(bound)).map_err(|errors| RouteError::join(&errors))?;
         Ok(Routes { table, not_found: (self.not_found.bind)(&()), other_methods: (self.other_methods.bind)(&()) })
     }
 }
