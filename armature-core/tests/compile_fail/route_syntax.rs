@@ -1,0 +1,5 @@
+//! A pattern that is malformed.
+
+fn main() {
+    armature_core::route!("/users/{id");
+}
