@@ -57,9 +57,6 @@ pub(crate) struct Fuzz {
     /// Run only this target; may be given several times
     #[arg(long, value_name = "TARGET")]
     only: Vec<String>,
-    /// Leave out this target; may be given several times
-    #[arg(long, value_name = "TARGET")]
-    skip: Vec<String>,
     /// How many targets run at the same time [default: as many as CPUs]
     #[arg(long, value_name = "N")]
     jobs: Option<NonZero<usize>>,
@@ -131,9 +128,7 @@ impl Fuzz {
         if let Some(wanted) = self.only.iter().find(|wanted| !all.contains(&wanted.as_str())) {
             return Err(name::Unknown::new("fuzz target", wanted, all).into());
         }
-        let holds = |names: &[String], target: &str| names.iter().any(|name| name == target);
-        let is_chosen =
-            |target: &&str| (self.only.is_empty() || holds(&self.only, target)) && !holds(&self.skip, target);
+        let is_chosen = |target: &&str| self.only.is_empty() || self.only.iter().any(|wanted| wanted == target);
         Ok(all.into_iter().filter(is_chosen).map(str::to_owned).collect())
     }
 
