@@ -40,10 +40,15 @@ fn limits() -> Limits {
 
 /// Runs all cases of one file.
 fn run(name: &str) {
+    run_under(limits(), name);
+}
+
+/// Runs all cases of one file against a server with these limits.
+fn run_under(limits: Limits, name: &str) {
     let path = format!("{}/tests/wire/{name}.wire", env!("CARGO_MANIFEST_DIR"));
     let cases = case::parse(&fs::read_to_string(path).unwrap());
     assert!(!cases.is_empty());
-    let server = Running::start(limits());
+    let server = Running::start(limits);
     let mut beacon = Client::connect(server.address);
     let mut problems = Vec::new();
     for case in &cases {
@@ -180,4 +185,9 @@ fn connection() {
 #[test]
 fn limits_on_heads_and_bodies() {
     run("limits");
+}
+
+#[test]
+fn limits_away_from_their_defaults() {
+    run_under(Limits { target_bytes_max: 20, empty_lines_max: 6, ..Limits::default() }, "limits-moved");
 }
