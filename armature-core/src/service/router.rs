@@ -98,9 +98,10 @@ impl<S: Clone + 'static> Router<S> {
         }
     }
 
-    /// Adds the handlers of one path. `{id}` stands for one segment, `{*rest}` for the rest of the path.
+    /// Adds the handlers of one path. `{id}` stands for one segment, `{*rest}` for the rest of the path; the whole grammar
+    /// stands at [`route`](crate::route).
     ///
-    /// Mistakes in the pattern surface when the router is built.
+    /// Mistakes in the pattern surface when the router is built, or with [`route!`](crate::route!) when it is compiled.
     #[must_use]
     pub fn route(mut self, pattern: &str, methods: MethodRouter<S>) -> Self {
         self.routes.extend(methods.endpoints.into_iter().map(|(method, bind)| (method, pattern.to_owned(), bind)));
