@@ -81,7 +81,7 @@ impl fmt::Display for PatternError {
 
 impl std::error::Error for PatternError {}
 
-/// Checks a pattern's grammar, which is described at [`route`](crate::route).
+/// Checks a pattern's grammar, which is described at [`route`](mod@crate::route).
 ///
 /// # Errors
 /// The first rule that it breaks.

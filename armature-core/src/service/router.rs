@@ -99,7 +99,7 @@ impl<S: Clone + 'static> Router<S> {
     }
 
     /// Adds the handlers of one path. `{id}` stands for one segment, `{*rest}` for the rest of the path; the whole grammar
-    /// stands at [`route`](crate::route).
+    /// stands at [`route`](mod@crate::route).
     ///
     /// Mistakes in the pattern surface when the router is built, or with [`route!`](crate::route!) when it is compiled.
     #[must_use]
