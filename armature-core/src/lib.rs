@@ -2,7 +2,7 @@
 //! - 4: [`server`](Server), [`test`]
 //! - 3: `io`, `conn`, `worker`, [`middleware`]: sockets, time and threads
 //! - 2: [`service`], [`handler`], [`extract`], [`respond`]: the programming model
-//! - 1: [`body`], [`h1`], [`route`], [`buffer`], [`collections`]: mechanisms without sockets, clocks or tasks
+//! - 1: [`body`], [`h1`], [`route`], [`buffer`], [`collections`], [`state`]: mechanisms without sockets, clocks or tasks
 //! - 0: [`http`], [`Limits`], [`Error`]: the vocabulary
 
 pub mod body;
@@ -21,6 +21,7 @@ pub mod respond;
 pub mod route;
 mod server;
 pub mod service;
+pub mod state;
 pub mod test;
 mod upgrade;
 mod worker;
