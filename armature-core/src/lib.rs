@@ -1,7 +1,7 @@
 #![doc = include_str!("guide.md")]
 //! - 4: [`server`](Server), [`test`]
-//! - 3: `io`, `conn`, `worker`, [`middleware`]: sockets, time and threads
-//! - 2: [`service`], [`handler`], [`extract`], [`respond`]: the programming model
+//! - 3: `io`, `conn`, `worker`, [`middleware`], `interval`: sockets, time and threads
+//! - 2: [`service`], [`handler`], [`extract`], [`respond`], [`stream`]: the programming model
 //! - 1: [`body`], [`h1`], [`route`], [`buffer`], [`collections`], [`state`]: mechanisms without sockets, clocks or tasks
 //! - 0: [`http`], [`Limits`], [`Error`]: the vocabulary
 
@@ -14,6 +14,7 @@ pub mod extract;
 pub mod h1;
 pub mod handler;
 pub mod http;
+mod interval;
 mod io;
 mod limits;
 pub mod middleware;
@@ -22,6 +23,7 @@ pub mod route;
 mod server;
 pub mod service;
 pub mod state;
+pub mod stream;
 pub mod test;
 mod upgrade;
 mod worker;
@@ -31,6 +33,7 @@ pub use collections::SmallString;
 pub use error::{Error, ErrorKind};
 pub use extract::{Json, Path, Query, State};
 pub use http::{Method, StatusCode};
+pub use interval::every;
 pub use limits::{HEAD_FIELDS_CEILING, Limits};
 pub use respond::{Failure, Html, IntoResponse, MediaType, Response};
 pub use server::{Balance, Handle, IntoService, Server, WorkerContext};

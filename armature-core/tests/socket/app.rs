@@ -73,7 +73,8 @@ impl Running {
         )
     }
 
-    fn start_as(
+    /// A server of any application that is made for each worker.
+    pub(crate) fn start_as(
         set_up: impl FnOnce(Server) -> Server,
         app: impl Fn(WorkerContext) -> Router + Send + Sync + 'static,
     ) -> Self {

@@ -50,6 +50,17 @@ impl Client {
         }
     }
 
+    /// Reads until `what` has come, and gives everything up to its end.
+    pub(crate) fn read_until(&mut self, what: &[u8]) -> Vec<u8> {
+        loop {
+            if let Some(start) = self.received.windows(what.len()).position(|window| window == what) {
+                let rest = self.received.split_off(start + what.len());
+                return std::mem::replace(&mut self.received, rest);
+            }
+            self.receive().unwrap();
+        }
+    }
+
     /// Reads one response.
     pub(crate) fn read_answer(&mut self) -> Result<Answer, String> {
         loop {
@@ -57,12 +68,20 @@ impl Client {
                 self.received = rest.to_vec();
                 return Ok(answer);
             }
-            let mut piece = [0; 65_536];
-            match self.stream.read(&mut piece) {
-                Ok(0) => return Err(format!("end after {:?}", self.received.escape_ascii().to_string())),
-                Ok(read) => self.received.extend_from_slice(&piece[..read]),
-                Err(error) => return Err(error.to_string()),
+            self.receive()?;
+        }
+    }
+
+    /// Reads what is there, or waits for it.
+    fn receive(&mut self) -> Result<(), String> {
+        let mut piece = [0; 65_536];
+        match self.stream.read(&mut piece) {
+            Ok(0) => Err(format!("end after {:?}", self.received.escape_ascii().to_string())),
+            Ok(read) => {
+                self.received.extend_from_slice(&piece[..read]);
+                Ok(())
             }
+            Err(error) => Err(error.to_string()),
         }
     }
 }

@@ -16,6 +16,7 @@ mod fairness;
 mod independent;
 mod pressure;
 mod process;
+mod streaming;
 mod upgrade;
 mod wire;
 mod workers;
