@@ -7,7 +7,10 @@ use std::{
 
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
-/// Something that is ready every `period`, the first time when one has passed since it was first polled.
+/// Longer than any server runs, and short enough for any clock; as tokio has it for what never comes.
+const PERIOD_MAX: Duration = Duration::from_secs(86_400 * 365 * 30);
+
+/// Something that is ready every `period`, 30 years at most, the first time when one has passed since it was first polled.
 ///
 /// What nobody has polled for longer is late once and then regular again. It is for a worker, or wherever else tokio's
 /// time runs.
@@ -25,6 +28,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at};
 /// ```
 pub fn every(period: Duration) -> impl FnMut(&mut Context<'_>) -> Poll<()> {
     assert!(!period.is_zero(), "what happens every so often needs time in between");
+    let period = period.min(PERIOD_MAX);
     let mut interval = None;
     move |cx| {
         let interval = interval.get_or_insert_with(|| {
