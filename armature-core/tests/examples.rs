@@ -97,6 +97,30 @@ const CASES: &[(&str, &[(&str, &[&str])])] = &[
             ("GET /notes HTTP/1.1|Host: a||", &[r#"[{"id":1,"text":"milk"}]"#]),
         ],
     ),
+    (
+        "sse",
+        &[
+            ("GET / HTTP/1.1|Host: a||", &["200 OK", "new EventSource('/events')"]),
+            // The stream itself has no end.
+            ("HEAD /events HTTP/1.1|Host: a||", &["200 OK", "text/event-stream", "no-store"]),
+        ],
+    ),
+    (
+        "state",
+        &[
+            ("GET /greet/ada HTTP/1.1|Host: a||", &["hello, ada"]),
+            ("POST /greeting HTTP/1.1|Host: a|Content-Length: 8||good day", &["200 OK"]),
+            ("GET /greet/ada HTTP/1.1|Host: a||", &["good day, ada"]),
+            ("GET /visits HTTP/1.1|Host: a||", &["ada: 2", "found: 0, made: 2"]),
+        ],
+    ),
+    (
+        "streaming",
+        &[
+            ("PUT /sum HTTP/1.1|Host: a|Transfer-Encoding: chunked||3|abc|0||", &["3 bytes, sum 294"]),
+            ("GET /numbers/3 HTTP/1.1|Host: a||", &["chunked", "1\n", "2\n", "3\n"]),
+        ],
+    ),
 ];
 
 #[test]
