@@ -74,8 +74,11 @@ fn programs() -> PathBuf {
     test.parent().and_then(Path::parent).unwrap().join("examples")
 }
 
+/// An example, and what it is asked and answers.
+type Case = (&'static str, &'static [(&'static str, &'static [&'static str])]);
+
 /// For each example requests, and what must be in the answer to each.
-const CASES: &[(&str, &[(&str, &[&str])])] = &[
+const CASES: &[Case] = &[
     ("graceful_shutdown", &[("GET /slow HTTP/1.1|Host: a||", &["200 OK", "worth waiting for"])]),
     ("hello", &[("GET /ada HTTP/1.1|Host: a||", &["200 OK", "hello, ada"])]),
     (
