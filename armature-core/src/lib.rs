@@ -1,8 +1,8 @@
 #![doc = include_str!("guide.md")]
-//! - 4: [`server`](Server), [`test`]
+//! - 4: [`server`](Server), [`test`](mod@test)
 //! - 3: `io`, `conn`, `worker`, [`middleware`], `interval`: sockets, time and threads
 //! - 2: [`service`], [`handler`], [`extract`], [`respond`], [`stream`]: the programming model
-//! - 1: [`body`], [`h1`], [`route`], [`buffer`], [`collections`], [`state`]: mechanisms without sockets, clocks or tasks
+//! - 1: [`body`], [`h1`], [`route`](mod@route), [`buffer`], [`collections`], [`state`]: mechanisms without sockets, clocks or tasks
 //! - 0: [`http`], [`Limits`], [`Error`]: the vocabulary
 
 pub mod body;
