@@ -30,8 +30,12 @@ mod worker;
 
 pub use body::{Body, RequestBody};
 pub use collections::SmallString;
+/// The crate of [`extract::Cookies`].
+pub use cookie;
 pub use error::{Error, ErrorKind};
 pub use extract::{Json, Path, Query, State};
+/// The crate of the types that [`extract::TypedHeader`] reads.
+pub use headers;
 pub use http::{Method, StatusCode};
 pub use interval::every;
 pub use limits::{HEAD_FIELDS_CEILING, Limits};

@@ -8,7 +8,10 @@ use crate::{
     service::RequestHead,
 };
 
-/// What middleware has added to the request, by its type; 500 where none has.
+/// What middleware has added to the request, by its type.
+///
+/// # Rejections
+/// - 500: no middleware has. `Option<Extension<T>>` is `None` then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Extension<T>(pub T);
 
@@ -23,5 +26,5 @@ impl<S, T: Clone + 'static> FromHead<S> for Extension<T> {
 #[cold]
 fn missing<T>() -> Rejection {
     let source = std::io::Error::other(format!("no middleware has added a {}", type_name::<T>()));
-    Rejection::new(StatusCode::INTERNAL_SERVER_ERROR, "the server has failed").because(source)
+    Rejection::new(StatusCode::INTERNAL_SERVER_ERROR, "the server has failed").because(source).of_absence()
 }

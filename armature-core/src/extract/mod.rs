@@ -1,7 +1,8 @@
 //! Extractors: what a handler's arguments are made of.
 //!
-//! One extractor, one file: [`Path`], [`Query`], [`Json`], [`State`], and in `plain.rs` the types that need no wrapper.
-//! Failures are [`Rejection`]s, which are responses. Read next: `../handler.rs`.
+//! One extractor, one file, named like it; in `plain.rs` the types that need no wrapper, in `optional.rs` `Option` and
+//! `Result`. What several have in common: `text.rs` and `pairs.rs` (text as values), `percent.rs`, `media.rs`. Failures are
+//! [`Rejection`]s, which are responses. Read next: `../handler.rs`.
 
 use std::future::{Future, Ready, ready};
 
@@ -10,20 +11,35 @@ use crate::{
     service::{Request, RequestHead},
 };
 
+mod cookies;
 mod extension;
+mod form;
 mod json;
+mod media;
+mod multipart;
+mod optional;
+mod pairs;
 mod path;
+mod peer;
+mod percent;
 mod plain;
 mod query;
 mod rejection;
 mod state;
+mod text;
+mod typed_header;
 
+pub use cookies::Cookies;
 pub use extension::Extension;
+pub use form::Form;
 pub use json::Json;
-pub use path::Path;
+pub use multipart::{Multipart, Part};
+pub use path::{Param, Path};
+pub use peer::Peer;
 pub use query::Query;
 pub use rejection::Rejection;
 pub use state::{FromRef, State};
+pub use typed_header::TypedHeader;
 
 /// Made from a request's head alone.
 #[diagnostic::on_unimplemented(message = "`{Self}` cannot be extracted from the head of a request")]

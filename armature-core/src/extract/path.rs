@@ -1,26 +1,44 @@
-//! The extractor of a path's parameters: one value, a tuple in the order of the path, or a struct by name.
+//! The extractors of a path's parameters: all of them, as one value, a tuple in the order of the path or a struct by name;
+//! or one of them by its position.
 
-use std::borrow::Cow;
-
-use percent_encoding::percent_decode_str;
 use serde::{
     Deserializer,
-    de::{
-        self, DeserializeOwned, IntoDeserializer, Visitor,
-        value::{Error as ValueError, MapDeserializer, SeqDeserializer},
-    },
-    forward_to_deserialize_any,
+    de::{DeserializeOwned, DeserializeSeed, MapAccess, SeqAccess, Visitor},
 };
 
+use super::{
+    percent::{self, Coding},
+    text::{Text, Unfit, forward_to_the_only_one},
+};
 use crate::{
     extract::{FromHead, Rejection},
-    http::StatusCode,
     service::RequestHead,
 };
 
-/// The parameters of the path, percent-decoded. What does not fit gets 400.
+/// The parameters of the path, percent-decoded: one value, a tuple in the order of the path, a sequence, or a struct or map
+/// by the names in the route's pattern.
 ///
 /// [`SmallString`](crate::SmallString) takes text without an allocation.
+///
+/// ```
+/// use armature_core::{Path, Router, SmallString, get};
+///
+/// #[derive(serde::Deserialize)]
+/// struct Entry {
+///     year: u16,
+///     slug: SmallString,
+/// }
+///
+/// let app: Router = Router::new()
+///     .route("/users/{id}", get(async |Path(id): Path<u64>| id.to_string()))
+///     .route("/sum/{a}/{b}", get(async |Path((a, b)): Path<(i64, i64)>| (a + b).to_string()))
+///     .route("/blog/{year}/{slug}", get(async |Path(entry): Path<Entry>| format!("{} {}", entry.slug, entry.year)));
+/// ```
+///
+/// # Rejections
+/// - 400: a parameter does not fit its type, its percent-encoding is malformed (`%zz`), or it is not UTF-8; the parameter is
+///   named.
+/// - 500: the route has another number of parameters than the handler asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Path<T>(pub T);
 
@@ -29,81 +47,92 @@ impl<S, T: DeserializeOwned> FromHead<S> for Path<T> {
 
     #[inline]
     fn from_head(head: &RequestHead<'_>, _: &S) -> Result<Self, Rejection> {
-        T::deserialize(Parameters(head)).map(Self).map_err(reject)
+        T::deserialize(Parameters(head)).map(Self).map_err(|error| error.reject("the path"))
     }
 }
 
-#[cold]
-fn reject(error: ValueError) -> Rejection {
-    Rejection::new(StatusCode::BAD_REQUEST, format!("the path does not fit: {error}"))
+/// One parameter of the path, by its position from 0, percent-decoded.
+///
+/// ```
+/// use armature_core::{Router, SmallString, extract::Param, get};
+///
+/// async fn file(Param(owner): Param<0, SmallString>, Param(number): Param<1, u32>) -> String {
+///     format!("file {number} of {owner}")
+/// }
+///
+/// let app: Router = Router::new().route("/users/{id}/files/{number}", get(file));
+/// ```
+///
+/// # Rejections
+/// - 400: as for [`Path`].
+/// - 500: the route has no such parameter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Param<const INDEX: usize, T>(pub T);
+
+impl<const INDEX: usize, S, T: DeserializeOwned> FromHead<S> for Param<INDEX, T> {
+    type Rejection = Rejection;
+
+    #[inline]
+    fn from_head(head: &RequestHead<'_>, _: &S) -> Result<Self, Rejection> {
+        let parameter = head
+            .params()
+            .nth(INDEX)
+            .ok_or_else(|| Unfit::asked(format_args!("parameter {INDEX} of a route with {}", head.params().len())));
+        parameter.and_then(make).map(Self).map_err(|error| error.reject("the path"))
+    }
 }
 
-/// Percent-decodes one parameter; `+` stays what it is, as paths are not forms.
-fn decode(value: &str) -> Result<Cow<'_, str>, ValueError> {
-    if memchr::memchr(b'%', value.as_bytes()).is_none() {
-        return Ok(Cow::Borrowed(value));
-    }
-    percent_decode_str(value).decode_utf8().map_err(|_| de::Error::custom("a parameter is not UTF-8"))
+/// Makes a value of one parameter.
+fn make<T: DeserializeOwned>((name, sent): (&str, &str)) -> Result<T, Unfit> {
+    text(name, sent).and_then(|text| T::deserialize(text).map_err(|error| error.of(name)))
+}
+
+fn text<'a>(name: &str, sent: &'a str) -> Result<Text<'a>, Unfit> {
+    percent::decode(sent, Coding::Path).map(Text).map_err(|malformed| Unfit::sent(malformed).of(name))
 }
 
 struct Parameters<'a, 'h>(&'h RequestHead<'a>);
 
 impl<'a> Parameters<'a, '_> {
-    fn only(&self) -> Result<Value<'a>, ValueError> {
-        let mut values = self.0.params();
-        match (values.next(), values.next()) {
-            (Some((_, value)), None) => Ok(Value(value)),
-            _ => Err(de::Error::custom(format_args!(
-                "the route has {} parameters where one value is asked for",
-                self.0.params().len()
-            ))),
+    fn only(&self) -> Result<Text<'a>, Unfit> {
+        let mut params = self.0.params();
+        match (params.next(), params.next()) {
+            (Some((name, value)), None) => text(name, value),
+            _ => Err(self.miscounted(1)),
         }
     }
-}
 
-macro_rules! forward_to_the_only_one {
-    ($($method:ident)*) => {
-        $(
-            #[inline]
-            fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ValueError> {
-                self.only()?.$method(visitor)
-            }
-        )*
-    };
+    #[cold]
+    fn miscounted(&self, asked: usize) -> Unfit {
+        Unfit::asked(format_args!("the route has {} parameter(s), the handler asks for {asked}", self.0.params().len()))
+    }
 }
 
 impl<'de> Deserializer<'de> for Parameters<'_, '_> {
-    type Error = ValueError;
+    type Error = Unfit;
 
-    forward_to_the_only_one! {
-        deserialize_any deserialize_bool deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64 deserialize_i128
-        deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64 deserialize_u128 deserialize_f32 deserialize_f64
-        deserialize_char deserialize_str deserialize_string deserialize_bytes deserialize_byte_buf deserialize_option
-        deserialize_identifier
-    }
+    forward_to_the_only_one! {}
+    forward_to_the_only_one! { deserialize_any deserialize_option }
 
-    fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ValueError> {
+    fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unfit> {
         visitor.visit_unit()
     }
 
-    fn deserialize_unit_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, ValueError> {
+    fn deserialize_unit_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, Unfit> {
         visitor.visit_unit()
     }
 
-    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, ValueError> {
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, Unfit> {
         visitor.visit_newtype_struct(self)
     }
 
-    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ValueError> {
-        visitor.visit_seq(SeqDeserializer::new(self.0.params().map(|(_, value)| Value(value))))
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unfit> {
+        visitor.visit_seq(Walk { params: self.0.params(), current: None })
     }
 
-    fn deserialize_tuple<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, ValueError> {
+    fn deserialize_tuple<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, Unfit> {
         if self.0.params().len() != len {
-            return Err(de::Error::custom(format_args!(
-                "the route has {} parameters where {len} are asked for",
-                self.0.params().len()
-            )));
+            return Err(self.miscounted(len));
         }
         self.deserialize_seq(visitor)
     }
@@ -113,12 +142,12 @@ impl<'de> Deserializer<'de> for Parameters<'_, '_> {
         _: &'static str,
         len: usize,
         visitor: V,
-    ) -> Result<V::Value, ValueError> {
+    ) -> Result<V::Value, Unfit> {
         self.deserialize_tuple(len, visitor)
     }
 
-    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ValueError> {
-        visitor.visit_map(MapDeserializer::new(self.0.params().map(|(name, value)| (name, Value(value)))))
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unfit> {
+        visitor.visit_map(Walk { params: self.0.params(), current: None })
     }
 
     fn deserialize_struct<V: Visitor<'de>>(
@@ -126,97 +155,50 @@ impl<'de> Deserializer<'de> for Parameters<'_, '_> {
         _: &'static str,
         _: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, ValueError> {
+    ) -> Result<V::Value, Unfit> {
         self.deserialize_map(visitor)
     }
 
-    fn deserialize_enum<V: Visitor<'de>>(
-        self,
-        name: &'static str,
-        variants: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, ValueError> {
-        self.only()?.deserialize_enum(name, variants, visitor)
-    }
-
-    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ValueError> {
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unfit> {
         visitor.visit_unit()
     }
 }
 
-/// One parameter as it was sent.
-struct Value<'a>(&'a str);
+/// The parameters one by one, with their names or without.
+struct Walk<'a, I> {
+    params: I,
+    /// The parameter whose name has been read and whose value has not.
+    current: Option<(&'a str, &'a str)>,
+}
 
-impl<'de> IntoDeserializer<'de, ValueError> for Value<'_> {
-    type Deserializer = Self;
-
-    fn into_deserializer(self) -> Self {
-        self
+impl<'a, I: ExactSizeIterator<Item = (&'a str, &'a str)>> Walk<'a, I> {
+    fn value<'de, T: DeserializeSeed<'de>>(seed: T, (name, sent): (&str, &str)) -> Result<T::Value, Unfit> {
+        seed.deserialize(text(name, sent)?).map_err(|error| error.of(name))
     }
 }
 
-macro_rules! parse {
-    ($($method:ident $visit:ident $type:ty $(, but not $refused:literal)?;)*) => {
-        $(
-            #[inline]
-            fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ValueError> {
-                let text = decode(self.0)?;
-                match text.parse::<$type>() {
-                    Ok(value) $(if !text.starts_with($refused))? => visitor.$visit(value),
-                    _ => Err(de::Error::invalid_value(de::Unexpected::Str(&text), &stringify!($type))),
-                }
-            }
-        )*
-    };
+impl<'de, 'a, I: ExactSizeIterator<Item = (&'a str, &'a str)>> SeqAccess<'de> for Walk<'a, I> {
+    type Error = Unfit;
+
+    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Unfit> {
+        self.params.next().map(|param| Self::value(seed, param)).transpose()
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        Some(self.params.len())
+    }
 }
 
-impl<'de> Deserializer<'de> for Value<'_> {
-    type Error = ValueError;
+impl<'de, 'a, I: ExactSizeIterator<Item = (&'a str, &'a str)>> MapAccess<'de> for Walk<'a, I> {
+    type Error = Unfit;
 
-    // A number that is sent has no plus sign; the standard library would let one pass.
-    parse! {
-        deserialize_bool visit_bool bool;
-        deserialize_i8 visit_i8 i8, but not '+';
-        deserialize_i16 visit_i16 i16, but not '+';
-        deserialize_i32 visit_i32 i32, but not '+';
-        deserialize_i64 visit_i64 i64, but not '+';
-        deserialize_i128 visit_i128 i128, but not '+';
-        deserialize_u8 visit_u8 u8, but not '+';
-        deserialize_u16 visit_u16 u16, but not '+';
-        deserialize_u32 visit_u32 u32, but not '+';
-        deserialize_u64 visit_u64 u64, but not '+';
-        deserialize_u128 visit_u128 u128, but not '+';
-        deserialize_f32 visit_f32 f32, but not '+';
-        deserialize_f64 visit_f64 f64, but not '+';
-        deserialize_char visit_char char;
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Unfit> {
+        self.current = self.params.next();
+        self.current.map(|(name, _)| seed.deserialize(Text(name.into()))).transpose()
     }
 
-    #[inline]
-    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ValueError> {
-        match decode(self.0)? {
-            Cow::Borrowed(text) => visitor.visit_str(text),
-            Cow::Owned(text) => visitor.visit_string(text),
-        }
-    }
-
-    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ValueError> {
-        visitor.visit_some(self)
-    }
-
-    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, ValueError> {
-        visitor.visit_newtype_struct(self)
-    }
-
-    fn deserialize_enum<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        _: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, ValueError> {
-        visitor.visit_enum(decode(self.0)?.into_deserializer())
-    }
-
-    forward_to_deserialize_any! {
-        str string bytes byte_buf unit unit_struct seq tuple tuple_struct map struct identifier ignored_any
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Unfit> {
+        let param = self.current.take().ok_or_else(|| Unfit::asked("a value is read before its name"))?;
+        Self::value(seed, param)
     }
 }

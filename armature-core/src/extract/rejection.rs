@@ -8,6 +8,9 @@ use crate::{
     respond::{Failure, IntoResponse, Response},
 };
 
+/// A sentence that quotes what was sent is cut here, in bytes: a client does not get back all that it has sent.
+const QUOTING_BYTES_MAX: usize = 500;
+
 /// A status and a sentence for the client, and the error behind it.
 #[derive(Debug, Clone)]
 pub struct Rejection {
@@ -16,19 +19,37 @@ pub struct Rejection {
     source: Option<Arc<dyn error::Error + Send + Sync>>,
     /// Whether the connection cannot go on: what is left of the body is too much, or cannot be told from a request.
     close: bool,
+    is_absence: bool,
 }
 
 impl Rejection {
     /// A rejection with this status and sentence.
     #[must_use]
     pub fn new(status: StatusCode, reason: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, reason: reason.into(), source: None, close: false }
+        Self { status, reason: reason.into(), source: None, close: false, is_absence: false }
     }
 
     /// The same rejection with the error behind it, which the client is not told.
     #[must_use]
     pub fn because(self, source: impl error::Error + Send + Sync + 'static) -> Self {
         Self { source: Some(Arc::new(source)), ..self }
+    }
+
+    /// The same rejection, which says that nothing was sent where the extractor looks: an `Option` of the extractor is
+    /// `None` then. What was sent and does not fit is no absence.
+    #[must_use]
+    pub fn of_absence(self) -> Self {
+        Self { is_absence: true, ..self }
+    }
+
+    /// A rejection with a sentence that quotes what was sent, of bounded length.
+    pub(super) fn quoting(status: StatusCode, reason: fmt::Arguments<'_>) -> Self {
+        let mut reason = reason.to_string();
+        if reason.len() > QUOTING_BYTES_MAX {
+            reason.truncate(reason.floor_char_boundary(QUOTING_BYTES_MAX));
+            reason.push('…');
+        }
+        Self::new(status, reason)
     }
 
     /// The status.
@@ -41,6 +62,12 @@ impl Rejection {
     #[must_use]
     pub fn reason(&self) -> &str {
         &self.reason
+    }
+
+    /// Whether nothing was sent where the extractor looks.
+    #[must_use]
+    pub fn is_absence(&self) -> bool {
+        self.is_absence
     }
 
     /// Whether the connection ends after it.
