@@ -14,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-use armature_core::{Json, Path, Router, Server, SmallString, get};
+use armature_core::{Json, Path, Router, Server, SmallString, extract::Param, get};
 
 struct Counting;
 
@@ -50,11 +50,20 @@ struct Message {
     message: &'static str,
 }
 
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Entry {
+    year: u16,
+    slug: SmallString,
+}
+
 fn app() -> Router {
     Router::new()
         .route("/plaintext", get(async || "Hello, World!"))
         .route("/json", get(async || Json(Message { message: "Hello, World!" })))
         .route("/users/{id}", get(async |Path(id): Path<SmallString>| id))
+        .route("/sum/{a}/{b}", get(async |Path((a, b)): Path<(u32, u32)>| Json(a + b)))
+        .route("/blog/{year}/{slug}", get(async |Path(entry): Path<Entry>| Json(entry)))
+        .route("/second/{a}/{b}", get(async |Param(b): Param<1, SmallString>| b))
         .route("/allocations", get(async || ALLOCATIONS.get().to_string()))
 }
 
@@ -97,7 +106,7 @@ fn requests_in_steady_state_allocate_nothing() {
     let serving = thread::spawn(move || server.on_ready(move || ready.send(()).unwrap()).serve(|_| app()));
     is_ready.recv().unwrap();
     let mut stream = connect(address);
-    for path in ["/plaintext", "/json", "/users/12345"] {
+    for path in ["/plaintext", "/json", "/users/12345", "/sum/1/2", "/blog/2024/a-title", "/second/a/b"] {
         for depth in [1, 16] {
             let count = |stream: &mut TcpStream| ask(stream, "/allocations", 1).parse::<u64>().unwrap();
             for _ in 0..20 {

@@ -46,7 +46,8 @@ impl<S, T: FromHead<S>> FromHead<S> for Result<T, T::Rejection> {
     }
 }
 
-/// The rejection is the handler's to answer. A body that is announced to be too large is answered with 413 before that.
+/// The rejection is the handler's to answer. A body that is known to be too large before it is read is
+/// answered with 413 before that.
 impl<S, T: FromRequest<S, ViaBody> + 'static> FromRequest<S, ViaBody> for Result<T, T::Rejection> {
     type Rejection = Infallible;
 

@@ -108,9 +108,10 @@ struct Values<'a> {
 }
 
 impl<'a> Values<'a> {
-    fn only(self) -> Result<Text<'a>, Unfit> {
+    /// Has the value read where there is one.
+    fn only<T>(self, read: impl FnOnce(Text<'a>) -> Result<T, Unfit>) -> Result<T, Unfit> {
         match self.more.len() {
-            0 => Ok(Text(self.first)),
+            0 => read(Text(self.first)),
             more => Err(Unfit::sent(format_args!("it is there {} times, one value is asked for", more + 1))),
         }
     }

@@ -94,10 +94,12 @@ fn text<'a>(name: &str, sent: &'a str) -> Result<Text<'a>, Unfit> {
 struct Parameters<'a, 'h>(&'h RequestHead<'a>);
 
 impl<'a> Parameters<'a, '_> {
-    fn only(&self) -> Result<Text<'a>, Unfit> {
+    /// Has the value read where there is one.
+    #[inline]
+    fn only<T>(self, read: impl FnOnce(Text<'a>) -> Result<T, Unfit>) -> Result<T, Unfit> {
         let mut params = self.0.params();
         match (params.next(), params.next()) {
-            (Some((name, value)), None) => text(name, value),
+            (Some((name, sent)), None) => read(text(name, sent)?).map_err(|error| error.of(name)),
             _ => Err(self.miscounted(1)),
         }
     }

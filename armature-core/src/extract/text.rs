@@ -135,7 +135,7 @@ impl<'de> Deserializer<'de> for Text<'_> {
     }
 }
 
-/// The methods of a `Deserializer` that are for one value, for one that has a method `only` to give it.
+/// The methods of a `Deserializer` that are for one value, for a type whose method `only` has its one text read.
 macro_rules! forward_to_the_only_one {
     () => {
         $crate::extract::text::forward_to_the_only_one! {
@@ -151,14 +151,14 @@ macro_rules! forward_to_the_only_one {
             variants: &'static [&'static str],
             visitor: V,
         ) -> Result<V::Value, Unfit> {
-            self.only()?.deserialize_enum(name, variants, visitor)
+            self.only(|text| text.deserialize_enum(name, variants, visitor))
         }
     };
     ($($method:ident)+) => {
         $(
             #[inline]
             fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unfit> {
-                self.only()?.$method(visitor)
+                self.only(|text| text.$method(visitor))
             }
         )+
     };
