@@ -1,5 +1,5 @@
-//! `cargo xtask test`: every test of the workspace, with the programs that they start built first, then a short run of
-//! the fuzz targets.
+//! `cargo xtask test`: every test of the workspace, with the programs that they start built first, then those of packages
+//! with features once more with each, then a short run of the fuzz targets.
 //!
 //! Owns what is built before, which optional tools are looked for, which tests `--fast` leaves out, and the sum at the
 //! end. The running is cargo's: its output passes through unchanged.
@@ -36,7 +36,7 @@ use crate::{
                   Examples:\n  cargo xtask test\n  cargo xtask test --fast\n  cargo xtask test -- chunked             only tests with this in their name\n  \
                   cargo xtask test -- -- --nocapture      what tests print is shown")]
 pub(crate) struct Test {
-    /// Leave out documentation tests, the integration tests that take longest, and fuzzing
+    /// Leave out documentation tests, the integration tests that take longest, features, and fuzzing
     #[arg(long)]
     fast: bool,
     /// Handed to `cargo test`
@@ -83,6 +83,9 @@ const FUZZING: Tool = Tool {
 /// Integration tests that `--fast` leaves out, by package and name.
 const SLOW: &[(&str, &str)] = &[("armature-core", "compile_fail"), ("xtask", "bench")];
 
+/// Features with which the tests of their package are run once more, by package and name.
+const FEATURES: &[(&str, &str)] = &[("armature-core", "simd-json")];
+
 impl Test {
     pub(crate) fn run(self) -> Result<ExitCode> {
         let must_have = env::var("CI").is_ok_and(|value| value == "true");
@@ -99,9 +102,18 @@ impl Test {
         }
         let begin = Instant::now();
         build_programs(&packages.list)?;
-        let selection = if self.fast { quick(&packages.list, SLOW)? } else { Vec::new() };
+        let mut selection = vec!["--workspace".to_owned()];
+        if self.fast {
+            selection.extend(quick(&packages.list, SLOW)?);
+        }
         let mut sum = Sum::default();
         let mut passed = run(cargo_test(&selection, &self.arguments)?, &mut sum)?;
+        for (package, feature) in FEATURES.iter().filter(|_| !self.fast) {
+            if passed != Passed::Interrupted {
+                let selection = ["--package", package, "--features", feature].map(str::to_owned);
+                passed = passed.and(run(cargo_test(&selection, &self.arguments)?, &mut sum)?);
+            }
+        }
         if fuzzes && passed != Passed::Interrupted && (FUZZING.is_there)() {
             passed = passed.and(run(fuzz_shortly(), &mut sum)?);
         }
@@ -173,12 +185,12 @@ fn quick(packages: &[Package], slow: &[(&str, &str)]) -> Result<Vec<String>> {
     Ok(arguments)
 }
 
-/// `cargo test` over the workspace.
+/// `cargo test` over the packages and targets selected.
 fn cargo_test(selection: &[String], arguments: &[String]) -> Result<Command> {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo
         .current_dir(layout::workspace_root()?)
-        .args(["test", "--workspace", "--profile", "light", "--no-fail-fast"])
+        .args(["test", "--profile", "light", "--no-fail-fast"])
         .args(selection)
         .args(arguments)
         // Set for xtask by `cargo run`; build scripts of other packages would see it change.

@@ -6,7 +6,7 @@ use std::{collections::HashMap, fmt::Debug, rc::Rc, str::FromStr};
 
 use armature_core::{
     Method, Path, SmallString,
-    extract::FromHead,
+    extract::{FromHead, Param, Rejection},
     h1::head::{self, HeadIndex},
     route::{Lookup, RouteTable},
     service::RequestHead,
@@ -62,15 +62,16 @@ fn check(head: &RequestHead<'_>, sent: &[&str]) {
     let decoded: Option<Vec<String>> = sent.iter().map(|value| decode(value)).collect();
     let names = ["a", "b"].map(str::to_owned);
     let by_name = decoded.clone().map(|values| names.into_iter().zip(values).collect());
-    assert_eq!(extract::<HashMap<String, String>>(head), by_name);
-    assert_eq!(extract::<Vec<String>>(head), decoded);
+    assert_eq!(extract::<HashMap<String, String>>(head, None), by_name);
+    assert_eq!(extract::<Vec<String>>(head, None), decoded);
     let of_two = decoded.clone().and_then(|values| <[String; 2]>::try_from(values).ok());
-    assert_eq!(extract::<(String, String)>(head), of_two.clone().map(Into::into));
-    assert_eq!(extract::<Named>(head), of_two.map(|[a, b]| Named { b, a: Some(a) }));
+    assert_eq!(extract::<(String, String)>(head, Some(2)), of_two.clone().map(Into::into));
+    assert_eq!(extract::<Named>(head, None), of_two.map(|[a, b]| Named { b, a: Some(a) }));
     let only = decoded.and_then(|values| <[String; 1]>::try_from(values).ok()).map(|[only]| only);
-    assert_eq!(extract::<String>(head), only);
-    assert_eq!(extract::<Option<String>>(head), only.clone().map(Some));
-    assert_eq!(extract::<SmallString>(head).as_deref(), only.as_deref());
+    assert_eq!(extract::<String>(head, Some(1)), only);
+    assert_eq!(extract::<Option<String>>(head, Some(1)), only.clone().map(Some));
+    assert_eq!(extract::<SmallString>(head, Some(1)).as_deref(), only.as_deref());
+    check_position(head, sent);
     parsed::<bool>(head, only.as_deref());
     parsed::<char>(head, only.as_deref());
     // The standard library takes a plus sign in front of a number; a path does not.
@@ -78,39 +79,47 @@ fn check(head: &RequestHead<'_>, sent: &[&str]) {
     parsed::<u8>(head, digits);
     parsed::<i64>(head, digits);
     parsed::<u128>(head, digits);
-    let number = extract::<f64>(head).map(f64::to_bits);
+    let number = extract::<f64>(head, Some(1)).map(f64::to_bits);
     assert_eq!(number, digits.and_then(|digits| digits.parse::<f64>().ok()).map(f64::to_bits));
 }
 
-fn parsed<T: DeserializeOwned + FromStr + PartialEq + Debug>(head: &RequestHead<'_>, only: Option<&str>) {
-    assert_eq!(extract::<T>(head), only.and_then(|only| only.parse().ok()));
+/// One parameter by its position, and one that is not there.
+fn check_position(head: &RequestHead<'_>, sent: &[&str]) {
+    let status = |rejection: Rejection| rejection.status().as_u16();
+    let first = <Param<0, String> as FromHead<()>>::from_head(head, &()).map(|Param(first)| first);
+    assert_eq!(first.map_err(status), decode(sent[0]).ok_or(400));
+    let third = <Param<2, String> as FromHead<()>>::from_head(head, &());
+    assert_eq!(third.map_err(status), Err(500));
 }
 
-fn extract<T: DeserializeOwned>(head: &RequestHead<'_>) -> Option<T> {
+fn parsed<T: DeserializeOwned + FromStr + PartialEq + Debug>(head: &RequestHead<'_>, only: Option<&str>) {
+    assert_eq!(extract::<T>(head, Some(1)), only.and_then(|only| only.parse().ok()));
+}
+
+fn extract<T: DeserializeOwned>(head: &RequestHead<'_>, asked: Option<usize>) -> Option<T> {
     match <Path<T> as FromHead<()>>::from_head(head, &()) {
         Ok(Path(value)) => Some(value),
         Err(rejection) => {
-            assert_eq!(rejection.status().as_u16(), 400);
+            // A handler that asks for another number of parameters than the route has is the program's mistake.
+            let status = if asked.is_none_or(|asked| asked == head.params().len()) { 400 } else { 500 };
+            assert_eq!(rejection.status().as_u16(), status);
             None
         }
     }
 }
 
-/// Percent-decodes (RFC 3986 §2.1); a `%` without two digits behind it stays. `None` for what is not UTF-8.
+/// Percent-decodes (RFC 3986 §2.1). `None` for a `%` without two digits behind it, and for what is not UTF-8.
 fn decode(sent: &str) -> Option<String> {
     let mut bytes = Vec::new();
     let mut left = sent.as_bytes();
     while let [first, rest @ ..] = left {
-        let digits = rest.get(..2).filter(|digits| digits.iter().all(u8::is_ascii_hexdigit));
-        match digits.filter(|_| *first == b'%') {
-            Some(digits) => {
-                bytes.push(u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?);
-                left = &rest[2..];
-            }
-            None => {
-                bytes.push(*first);
-                left = rest;
-            }
+        left = rest;
+        if *first == b'%' {
+            let digits = rest.get(..2).filter(|digits| digits.iter().all(u8::is_ascii_hexdigit))?;
+            bytes.push(u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?);
+            left = &rest[2..];
+        } else {
+            bytes.push(*first);
         }
     }
     String::from_utf8(bytes).ok()

@@ -22,13 +22,27 @@ pub(super) fn format(root: &Path, fix: bool) -> Result<Outcome> {
     )
 }
 
+/// Features that add code to their package.
+const FEATURES: &str = "armature-core/simd-json";
+
 /// clippy over every target of every package; a warning is a fault.
 pub(super) fn lint(root: &Path) -> Result<Outcome> {
     if !is_installed("clippy") {
         return Ok(missing("clippy"));
     }
     judge(
-        cargo(root).args(["clippy", "--workspace", "--all-targets", "--profile", "light", "--", "-D", "warnings"]),
+        cargo(root).args([
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--features",
+            FEATURES,
+            "--profile",
+            "light",
+            "--",
+            "-D",
+            "warnings",
+        ]),
         "no warning",
     )
 }
