@@ -1,7 +1,7 @@
 #![doc = include_str!("guide.md")]
 //! - 4: [`server`](Server), [`test`](mod@test)
 //! - 3: `io`, `conn`, `worker`, [`middleware`], `interval`: sockets, time and threads
-//! - 2: [`service`], [`handler`], [`extract`], [`respond`], [`stream`]: the programming model
+//! - 2: [`service`], [`handler`], [`extract`], [`respond`], [`stream`], [`tower`]: the programming model
 //! - 1: [`body`], [`h1`], [`route`](mod@route), [`buffer`], [`collections`], [`state`]: mechanisms without sockets, clocks or tasks
 //! - 0: [`http`], [`Limits`], [`Error`]: the vocabulary
 
@@ -25,6 +25,7 @@ pub mod service;
 pub mod state;
 pub mod stream;
 pub mod test;
+pub mod tower;
 mod upgrade;
 mod worker;
 

@@ -177,6 +177,40 @@ impl RequestBody {
         }
     }
 
+    /// Takes the trailer fields out, once the body has been read to its end.
+    pub(crate) fn take_trailers(&mut self) -> Option<HeaderMap> {
+        match &mut self.0 {
+            Source::Read(trailers) => trailers.take().map(|trailers| *trailers),
+            _ => None,
+        }
+    }
+
+    /// Whether nothing more can come, trailer fields included.
+    pub(crate) fn is_over(&self) -> bool {
+        matches!(self.0, Source::Empty | Source::Read(None))
+    }
+
+    /// The number of bytes that are still to come, where it is known.
+    pub(crate) fn remaining_length(&self) -> Option<u64> {
+        let received = match &self.0 {
+            Source::Fed(fed) => fed.received,
+            Source::Made(made) => made.received,
+            Source::Empty | Source::Whole(_) | Source::Read(_) => 0,
+        };
+        self.declared_length().map(|length| length.saturating_sub(received))
+    }
+
+    /// The bytes and the trailer fields of a body that is here as a whole; any other is given back.
+    pub(crate) fn into_whole(mut self) -> Result<(Bytes, Option<HeaderMap>), Self> {
+        match &mut self.0 {
+            Source::Empty => Ok((Bytes::new(), None)),
+            Source::Whole(whole) if whole.bytes.len() as u64 <= whole.limit => {
+                Ok((std::mem::take(&mut whole.bytes), whole.trailers.take().map(|trailers| *trailers)))
+            }
+            _ => Err(self),
+        }
+    }
+
     /// The next piece, `None` at the end.
     ///
     /// # Errors
@@ -214,7 +248,10 @@ impl RequestBody {
             Source::Made(made) => {
                 let piece = match std::task::ready!(made.source.as_mut().poll_piece(cx)) {
                     Some(Ok(piece)) => piece,
-                    Some(Err(_)) => return Poll::Ready(Err(BodyError::Failed)),
+                    Some(Err(error)) => {
+                        let known = error.downcast_ref::<BodyError>().copied();
+                        return Poll::Ready(Err(known.unwrap_or(BodyError::Failed)));
+                    }
                     None => {
                         self.0 = Source::Read(made.source.as_mut().trailers().map(Box::new));
                         return Poll::Ready(Ok(None));

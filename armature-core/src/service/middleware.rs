@@ -125,32 +125,39 @@ impl<M: Middleware, S: Service> Service for Layered<M, S> {
     }
 }
 
-/// A middleware, or a tuple of up to eight of which the first is outermost.
+/// What can be put around a service: a middleware, a layer of tower, or a tuple of up to eight of which the first is outermost.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a middleware",
     note = "a middleware implements `Middleware` or `Hooks`, or is an async function in `from_fn`; several go into a tuple"
 )]
 pub trait Stack: Clone + 'static {
+    /// A service with this around it.
+    type Around<S: Service>: Service;
+
     /// Puts itself around a service.
-    fn around<S: Service>(self, next: S) -> Rc<dyn Service>;
+    fn around<S: Service>(self, next: S) -> Self::Around<S>;
 }
 
 impl<M: Middleware> Stack for M {
-    fn around<S: Service>(self, next: S) -> Rc<dyn Service> {
-        Rc::new(Layered::new(self, next))
+    type Around<S: Service> = Layered<M, S>;
+
+    fn around<S: Service>(self, next: S) -> Layered<M, S> {
+        Layered::new(self, next)
     }
 }
 
 macro_rules! stack {
     ($($outer:ident)*; $inner:ident) => {
-        impl<$($outer: Middleware,)* $inner: Middleware> Stack for ($($outer,)* $inner,)
+        impl<$($outer: Stack,)* $inner: Stack> Stack for ($($outer,)* $inner,)
         where
             ($($outer,)*): Stack,
         {
+            type Around<S: Service> = <($($outer,)*) as Stack>::Around<$inner::Around<S>>;
+
             #[allow(non_snake_case, reason = "the macro names each middleware like its type")]
-            fn around<S: Service>(self, next: S) -> Rc<dyn Service> {
+            fn around<S: Service>(self, next: S) -> Self::Around<S> {
                 let ($($outer,)* $inner,) = self;
-                ($($outer,)*).around(Layered::new($inner, next))
+                ($($outer,)*).around($inner.around(next))
             }
         }
     };
@@ -158,8 +165,10 @@ macro_rules! stack {
 
 /// No middleware.
 impl Stack for () {
-    fn around<S: Service>(self, next: S) -> Rc<dyn Service> {
-        Rc::new(next)
+    type Around<S: Service> = S;
+
+    fn around<S: Service>(self, next: S) -> S {
+        next
     }
 }
 

@@ -6,7 +6,10 @@ use super::{ConnectionInfo, Extensions, Request, RequestHead, request::Value};
 use crate::{
     body::RequestBody,
     error::{Error, ErrorKind},
-    h1::head::{self, HeadIndex},
+    h1::{
+        Refusal,
+        head::{self, HeadIndex},
+    },
     limits::Limits,
     route::{MethodSet, OwnedParams, PathParams},
 };
@@ -28,13 +31,17 @@ impl OwnedRequest {
     /// # Errors
     /// [`ErrorKind::Request`] when it is no head, or one that a server with default limits would refuse.
     pub fn parse(head: impl Into<Vec<u8>>, body: RequestBody) -> Result<Self, Error> {
-        let (head, mut index) = (head.into(), HeadIndex::default());
-        let problem = |what: &str| Error::new(ErrorKind::Request, format!("not the head of a request: {what}"));
-        match head::parse(&head, &Limits::default(), &mut index) {
-            Ok(true) if index.len == head.len() => {}
-            Ok(true) => return Err(problem("something follows its empty line")),
-            Ok(false) => return Err(problem("it does not end in an empty line")),
-            Err(refusal) => return Err(problem(refusal.reason())),
+        Self::parse_within(head.into(), &Limits::default(), body).map_err(|refusal| {
+            Error::new(ErrorKind::Request, format!("not the head of a request: {}", refusal.reason()))
+        })
+    }
+
+    /// As [`parse`](Self::parse), with these limits and the rule that was broken.
+    pub(crate) fn parse_within(head: Vec<u8>, limits: &Limits, body: RequestBody) -> Result<Self, Refusal> {
+        let mut index = HeadIndex::default();
+        if !head::parse(&head, limits, &mut index)? || index.len != head.len() {
+            // Its empty line is missing, or has something behind it.
+            return Err(Refusal::LineEnd);
         }
         Ok(Self {
             head,
@@ -71,6 +78,19 @@ impl OwnedRequest {
     /// Says by which connection it came.
     pub fn set_connection(&mut self, connection: Rc<ConnectionInfo>) {
         self.connection = connection;
+    }
+
+    /// Takes the body out.
+    pub(crate) fn take_body(&mut self) -> RequestBody {
+        std::mem::take(&mut self.body)
+    }
+
+    /// Takes over what another has beside its head and body; its extensions come before those of this one.
+    pub(crate) fn inherit(&mut self, from: &Self) {
+        self.params = from.params.clone();
+        self.extensions.splice(0..0, from.extensions.iter().map(|value| (**value).boxed()));
+        self.connection = from.connection.clone();
+        self.other_methods = from.other_methods;
     }
 
     /// Lends the request out, as services take it. What was put into it stays for the length of the call.

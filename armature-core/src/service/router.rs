@@ -22,7 +22,7 @@ use crate::{
 type Bind<S> = Box<dyn FnOnce(&S) -> Rc<dyn Service>>;
 
 fn layered<S: 'static>(bind: Bind<S>, stack: impl Stack) -> Bind<S> {
-    Box::new(move |state| stack.around(bind(state)))
+    Box::new(move |state| Rc::new(stack.around(bind(state))))
 }
 
 fn bound<S: Clone + 'static, M: 'static>(handler: impl Handler<M, S>) -> Bind<S> {
