@@ -164,9 +164,7 @@ impl<K, V> fmt::Debug for ReadCache<K, V> {
 
 #[cfg(test)]
 mod tests {
-    use std::{cell::Cell, thread};
-
-    use tokio::{runtime, task::yield_now};
+    use std::thread;
 
     use super::*;
 
@@ -199,28 +197,5 @@ mod tests {
             assert_eq!(cache.get("used"), Some(1), "after {stranger} strangers");
             cache.insert(stranger.to_string(), 0);
         }
-    }
-
-    #[test]
-    fn of_tasks_that_miss_together_one_makes_the_value() {
-        let cache = ReadCache::new(10).with_statistics();
-        let made = Cell::new(0);
-        let make = async |fails: bool| {
-            made.set(made.get() + 1);
-            yield_now().await;
-            if fails { Err("on purpose") } else { Ok(made.get()) }
-        };
-        let runtime = runtime::Builder::new_current_thread().build().unwrap();
-        let found = runtime.block_on(async {
-            tokio::join!(
-                cache.get_or_try_insert(1, make(true)),
-                cache.get_or_try_insert(1, make(false)),
-                cache.get_or_try_insert(1, make(false)),
-            )
-        });
-        assert_eq!((found, made.get()), ((Err("on purpose"), Ok(2), Ok(2)), 2));
-        let counted = Statistics { reads: 3, hits: 1, misses: 2, writes: 1 };
-        assert_eq!(cache.statistics(), Some(counted));
-        assert_eq!((cache.remove(&1), cache.get(&1), cache.is_empty()), (Some(2), None, true));
     }
 }
