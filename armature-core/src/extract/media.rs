@@ -95,9 +95,12 @@ fn unquote(text: &str) -> Option<(Cow<'_, str>, &str)> {
 mod tests {
     use super::*;
 
+    /// Parameters as they are sent, and as they are read.
+    type Case<'a> = (&'a str, &'a [Option<(&'a str, &'a str)>]);
+
     #[test]
     fn parameters_are_read_or_refused() {
-        let cases: &[(&str, &[Option<(&str, &str)>])] = &[
+        let cases: &[Case<'_>] = &[
             ("", &[]),
             (";", &[]),
             ("; a=b", &[Some(("a", "b"))]),
