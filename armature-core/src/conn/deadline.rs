@@ -73,7 +73,7 @@ impl<IO: Stream, S: Service> Conn<IO, S> {
     pub(super) fn wait_for(&mut self, wait: Wait, after: Ticks) {
         if self.wait != wait {
             self.wait = wait;
-            self.worker.timers.set(self.timer, after);
+            self.worker.timers.set(self.task, after);
         }
     }
 
@@ -98,7 +98,7 @@ impl<IO: Stream, S: Service> Conn<IO, S> {
             if self.wait != Wait::Idle {
                 self.wait = Wait::Idle;
                 let (open, open_max) = (self.worker.open(), self.worker.limits.connections_max);
-                self.worker.timers.set_idle(self.timer, idle_limit(open, open_max, patience.idle, patience.idle_min));
+                self.worker.timers.set_idle(self.task, idle_limit(open, open_max, patience.idle, patience.idle_min));
             }
             return;
         };

@@ -25,11 +25,11 @@ use crate::{
     buffer::{self, Output},
     h1::{self, Refusal, connection::NextHead, framing::Framing},
     http::StatusCode,
-    io::Stream,
+    io::{Stream, TaskKey},
     respond::{MediaType, Response},
     service::{ConnectionInfo, Request, RequestHead, Service, Slot},
     upgrade::{Run, Upgraded},
-    worker::{Worker, timer::TimerKey},
+    worker::Worker,
 };
 pub(crate) use deadline::Patience;
 use deadline::Wait;
@@ -46,7 +46,7 @@ pub(crate) struct Conn<IO: Stream, S: Service> {
     stream: Option<IO>,
     info: Rc<ConnectionInfo>,
     worker: Rc<Worker<S>>,
-    timer: TimerKey,
+    task: TaskKey,
     wait: Wait,
     phase: Phase,
     /// The peer has shut its write side.
@@ -82,8 +82,6 @@ pub(crate) struct Conn<IO: Stream, S: Service> {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
-    /// Not polled yet.
-    Opened,
     /// Requests are read and answered.
     Serving,
     /// No more requests; what is left is written.
@@ -105,15 +103,16 @@ enum End {
 }
 
 impl<IO: Stream, S: Service> Conn<IO, S> {
-    pub(crate) fn new(stream: IO, info: ConnectionInfo, worker: Rc<Worker<S>>) -> Self {
+    pub(crate) fn new(stream: IO, info: ConnectionInfo, worker: Rc<Worker<S>>, task: TaskKey) -> Self {
         worker.connection_opened();
+        worker.timers.insert(task);
         Self {
             stream: Some(stream),
             info: Rc::new(info),
-            timer: worker.timers.insert(),
+            task,
             worker,
             wait: Wait::Nothing,
-            phase: Phase::Opened,
+            phase: Phase::Serving,
             peer_ended: false,
             is_drained: false,
             answered: 0,
@@ -360,8 +359,12 @@ impl<IO: Stream, S: Service> Conn<IO, S> {
             if ready!(self.flush(cx)).is_err() {
                 return Poll::Ready(());
             }
+            if self.peer_ended {
+                // Nothing can arrive any more that a reset would be the answer to, so closing is enough.
+                return Poll::Ready(());
+            }
             let Ok(stream) = Self::socket(&mut self.stream) else { return Poll::Ready(()) };
-            if ready!(stream.poll_shutdown(cx)).is_err() || self.peer_ended {
+            if ready!(stream.poll_shutdown(cx)).is_err() {
                 return Poll::Ready(());
             }
             self.phase = Phase::Lingering(self.worker.limits.linger_bytes_max);
@@ -386,12 +389,7 @@ impl<IO: Stream + Unpin, S: Service> Future for Conn<IO, S> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.get_mut();
-        if this.phase == Phase::Opened {
-            // A task has the same waker for life.
-            this.worker.timers.watch(this.timer, cx.waker());
-            this.phase = Phase::Serving;
-        }
-        if this.worker.timers.take_passed(this.timer) && this.deadline_passed().is_break() {
+        if this.worker.timers.take_passed(this.task) && this.deadline_passed().is_break() {
             return Poll::Ready(());
         }
         // Most wake-ups mean that something has arrived.
@@ -419,7 +417,7 @@ impl<IO: Stream, S: Service> Drop for Conn<IO, S> {
         }
         self.info.set_gone();
         buffer::give_read(std::mem::take(&mut self.input));
-        self.worker.timers.remove(self.timer);
+        self.worker.timers.remove(self.task);
         self.worker.connection_closed();
     }
 }

@@ -13,10 +13,14 @@ use bytes::BytesMut;
 
 use crate::{buffer::Output, upgrade::Duplex};
 
+mod instance_unsafe;
+mod reactor;
+mod receive_unsafe;
 mod tcp;
 mod upgraded;
 
-pub(crate) use tcp::{Tcp, listen, listen_again};
+pub(crate) use reactor::{Alarm, Event, Reactor, TaskKey};
+pub(crate) use tcp::{Listener, Tcp, accept_now, listen, listen_again};
 
 /// One connected socket.
 pub(crate) trait Stream {

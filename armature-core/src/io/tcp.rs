@@ -1,117 +1,201 @@
-//! The readiness back end: TCP sockets on tokio.
+//! The readiness back end: TCP sockets that a worker's reactor watches.
 //!
 //! A request costs one recv and one send: both are tried at once and only wait when the kernel says so, and a short read
 //! counts as the sign that nothing is left to read.
 
 use std::{
-    io::{self, IoSlice},
+    cell::Cell,
+    future::poll_fn,
+    io::{self, IoSlice, Read, Write},
     mem::MaybeUninit,
-    net::{SocketAddr, TcpListener},
-    pin::Pin,
+    net::{Shutdown, SocketAddr, TcpListener, TcpStream},
+    rc::Rc,
     task::{Context, Poll, ready},
 };
 
 use bytes::BytesMut;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
-use tokio::{
-    io::{AsyncRead, AsyncWrite, Interest, ReadBuf},
-    net::TcpStream,
-};
 
-use super::Stream;
+use super::{
+    Stream,
+    reactor::{Reactor, Registration, TaskKey},
+    receive_unsafe::receive,
+};
 use crate::{buffer::Output, upgrade::Duplex};
 
-/// A TCP socket.
+/// For so many events one more connection is accepted before the others have their turn again: a turn of the worker grows
+/// by an eighth at most, and one that is idle tries no accept in vain.
+const EVENTS_PER_ACCEPT: usize = 8;
+
+/// A TCP socket. It does not block, and has Nagle's algorithm off: answers are written whole, so holding back a last
+/// segment (RFC 1122 §4.2.3.4) only delays it.
 #[derive(Debug)]
-pub(crate) struct Tcp(TcpStream);
+pub(crate) struct Tcp {
+    // Dropped before the socket is closed, which is what ends the watch (epoll(7), question 6).
+    registration: Registration,
+    stream: TcpStream,
+}
 
 impl Tcp {
-    /// Takes an accepted socket over, with Nagle's algorithm off: answers are written whole, so holding back a last
-    /// segment (RFC 1122 §4.2.3.4) only delays it.
-    pub(crate) fn new(stream: TcpStream) -> io::Result<Self> {
-        stream.set_nodelay(true)?;
-        Ok(Self(stream))
+    /// Takes over a socket that [`accept_now`] made, for one task.
+    pub(crate) fn new(stream: TcpStream, reactor: &Rc<Reactor>, task: TaskKey) -> io::Result<Self> {
+        Ok(Self { registration: reactor.watch_stream(&stream, task)?, stream })
+    }
+
+    /// Reads once that may bring something.
+    #[inline]
+    fn poll_receive(
+        &self,
+        cx: &Context<'_>,
+        mut read: impl FnMut(&TcpStream) -> io::Result<usize>,
+    ) -> Poll<io::Result<usize>> {
+        loop {
+            ready!(self.registration.poll_readable(cx));
+            match read(&self.stream) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.registration.set_empty(),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                read => return Poll::Ready(read),
+            }
+        }
+    }
+
+    /// Writes once there may be room.
+    #[inline]
+    fn poll_send(
+        &self,
+        cx: &Context<'_>,
+        mut write: impl FnMut(&TcpStream) -> io::Result<usize>,
+    ) -> Poll<io::Result<usize>> {
+        loop {
+            ready!(self.registration.poll_writable(cx));
+            match write(&self.stream) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.registration.set_full(),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                written => return Poll::Ready(written),
+            }
+        }
+    }
+
+    /// Shuts the write side. A peer that has gone already needs no end (ENOTCONN, shutdown(2)).
+    fn shut(&self) -> io::Result<()> {
+        match self.stream.shutdown(Shutdown::Write) {
+            Err(error) if error.kind() != io::ErrorKind::NotConnected => Err(error),
+            _ => Ok(()),
+        }
     }
 }
 
 impl Stream for Tcp {
     #[inline]
     fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.0.poll_read_ready(cx)
+        self.registration.poll_readable(cx).map(Ok)
     }
 
     #[inline]
     fn poll_read(&mut self, buffer: &mut BytesMut, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let room = buffer.capacity() - buffer.len();
-        loop {
-            match self.0.try_read_buf(buffer) {
-                Ok(read) => {
-                    if read > 0 && read < room {
-                        self.forget_readiness();
-                    }
-                    return Poll::Ready(Ok(read));
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => ready!(self.0.poll_read_ready(cx))?,
-                Err(error) => return Poll::Ready(Err(error)),
-            }
-        }
+        let read = ready!(self.poll_receive(cx, |stream| receive(stream, buffer)))?;
+        self.registration.note_read(read, room);
+        Poll::Ready(Ok(read))
     }
 
     fn has_arrived(&self) -> bool {
-        SockRef::from(&self.0).peek(&mut [MaybeUninit::uninit()]).is_ok_and(|bytes| bytes > 0)
+        SockRef::from(&self.stream).peek(&mut [MaybeUninit::uninit()]).is_ok_and(|bytes| bytes > 0)
     }
 
     #[inline]
     fn poll_write(&mut self, output: &mut Output, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        loop {
-            let written = match output.parts() {
-                (encoded, []) => self.0.try_write(encoded),
-                ([], tail) => self.0.try_write(tail),
-                (encoded, tail) => self.0.try_write_vectored(&[IoSlice::new(encoded), IoSlice::new(tail)]),
-            };
-            match written {
-                Ok(written) => {
-                    output.advance(written);
-                    return Poll::Ready(Ok(written));
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => ready!(self.0.poll_write_ready(cx))?,
-                Err(error) => return Poll::Ready(Err(error)),
-            }
-        }
+        let written = ready!(self.poll_send(cx, |mut stream| match output.parts() {
+            (encoded, []) => stream.write(encoded),
+            ([], tail) => stream.write(tail),
+            (encoded, tail) => stream.write_vectored(&[IoSlice::new(encoded), IoSlice::new(tail)]),
+        }))?;
+        output.advance(written);
+        Poll::Ready(Ok(written))
     }
 
-    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(cx)
+    fn poll_shutdown(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(self.shut())
     }
 
     fn into_duplex(self) -> Box<dyn Duplex> {
+        self.registration.leave_task();
         Box::new(self)
     }
 }
 
 impl Duplex for Tcp {
     fn poll_read(&mut self, room: &mut [u8], cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        let mut room = ReadBuf::new(room);
-        ready!(Pin::new(&mut self.0).poll_read(cx, &mut room))?;
-        Poll::Ready(Ok(room.filled().len()))
+        let read = ready!(self.poll_receive(cx, |mut stream| stream.read(room)))?;
+        self.registration.note_read(read, room.len());
+        Poll::Ready(Ok(read))
     }
 
     fn poll_write(&mut self, bytes: &[u8], cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(cx, bytes)
+        self.poll_send(cx, |mut stream| stream.write(bytes))
     }
 
-    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(cx)
+    fn poll_shutdown(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(self.shut())
     }
 }
 
-impl Tcp {
-    /// Tells tokio what a short read means on an edge-triggered socket: that it is empty (epoll(7), question 9). The
-    /// next edge comes with the next bytes, so waiting for them needs no read that finds nothing.
-    fn forget_readiness(&self) {
-        let nothing_left: io::Result<()> = self.0.try_io(Interest::READABLE, || Err(io::ErrorKind::WouldBlock.into()));
-        debug_assert!(nothing_left.is_err());
+/// A worker's listener, watched by its reactor.
+#[derive(Debug)]
+pub(crate) struct Listener {
+    registration: Registration,
+    socket: TcpListener,
+    /// How many connections may still be accepted before the worker waits again.
+    turns: Cell<usize>,
+}
+
+impl Listener {
+    pub(crate) fn new(socket: TcpListener, reactor: &Rc<Reactor>, task: TaskKey) -> io::Result<Self> {
+        Ok(Self { registration: reactor.watch_listener(&socket, task)?, socket, turns: Cell::new(0) })
     }
+
+    /// The next connection and its peer.
+    ///
+    /// # Errors
+    /// Those of accept(2).
+    pub(crate) async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
+        poll_fn(|_| {
+            if self.registration.take_readable() {
+                self.turns.set(1 + self.registration.arrived() / EVENTS_PER_ACCEPT);
+            }
+            let Some(left) = self.turns.get().checked_sub(1) else { return Poll::Pending };
+            self.turns.set(left);
+            match accept_now(&self.socket) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.turns.set(0);
+                    Poll::Pending
+                }
+                accepted => Poll::Ready(accepted),
+            }
+        })
+        .await
+    }
+
+    /// Turns the watch off while nobody accepts, and on again: a connection that waits would be reported all the time.
+    pub(crate) fn set_watched(&self, watched: bool) -> io::Result<()> {
+        self.turns.set(0);
+        self.registration.set_watched(&self.socket, watched)
+    }
+
+    /// The socket by itself.
+    pub(crate) fn into_std(self) -> TcpListener {
+        self.socket
+    }
+}
+
+/// Accepts a connection that is there, as a socket that does not block.
+///
+/// # Errors
+/// Those of accept4(2).
+pub(crate) fn accept_now(listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
+    let (socket, peer) = SockRef::from(listener).accept4(libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC)?;
+    let peer = peer.as_socket().ok_or(io::ErrorKind::ConnectionAborted)?;
+    Ok((socket.into(), peer))
 }
 
 /// Opens a listener of which there may be several on one address, one per worker (SO_REUSEPORT, socket(7)).
@@ -120,6 +204,8 @@ pub(crate) fn listen(address: SocketAddr, backlog: u32) -> io::Result<TcpListene
     socket.set_reuse_address(true)?;
     socket.set_reuse_port(true)?;
     socket.set_nonblocking(true)?;
+    // Accepted sockets have it from here (tcp(7)).
+    socket.set_tcp_nodelay(true)?;
     socket.bind(&address.into())?;
     socket.listen(queue_length(backlog))?;
     Ok(socket.into())

@@ -22,7 +22,7 @@ use crate::{
     buffer::Output,
     conn::Conn,
     error::{Error, ErrorKind},
-    io::Stream,
+    io::{Stream, TaskKey},
     limits::Limits,
     respond::Response,
     service::Request,
@@ -104,7 +104,9 @@ impl InProcess {
 impl Open {
     fn new(worker: &Rc<Worker<Box<dyn Service>>>) -> Self {
         let pipe = Pipe::default();
-        Self { conn: Box::pin(Conn::new(pipe.clone(), ConnectionInfo::default(), worker.clone())), pipe }
+        // The only task there is: one connection is open at a time.
+        let conn = Conn::new(pipe.clone(), ConnectionInfo::default(), worker.clone(), TaskKey::new(0));
+        Self { conn: Box::pin(conn), pipe }
     }
 
     fn answer(&self, is_head: bool, ended: bool) -> Result<Read, Error> {

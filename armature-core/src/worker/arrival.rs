@@ -6,7 +6,8 @@
 
 use std::{
     io,
-    net::{TcpListener as StdListener, TcpStream as StdStream},
+    net::{SocketAddr, TcpListener as StdListener, TcpStream as StdStream},
+    rc::Rc,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -14,98 +15,100 @@ use std::{
     time::Duration,
 };
 
-use tokio::{
-    net::{TcpListener, TcpStream},
-    sync::mpsc,
-};
+use tokio::{net::TcpListener, sync::mpsc};
 
-use super::stop::Stop;
+use super::{stop::Stop, tasks::main_task};
+use crate::io::{Listener, Reactor, accept_now};
 
 /// How long accepting pauses when the process or the system is out of file descriptors: long enough not to spin, short
 /// enough that a freed descriptor is used soon.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+pub(super) const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Connections on their way from the acceptor to one worker. A worker takes them as fast as its loop turns; this is one
 /// listener queue's worth.
 const HANDED_MAX: usize = 1_024;
+
+/// A connection and its peer.
+type Arrival = (StdStream, SocketAddr);
 
 /// Where a worker's connections come from.
 pub(crate) enum Arrivals {
     /// Its own listener.
     Listener(StdListener),
     /// An acceptor.
-    HandOff(mpsc::Receiver<StdStream>),
+    HandOff(mpsc::Receiver<Arrival>),
 }
 
-/// [`Arrivals`] once the worker's runtime has them.
+/// [`Arrivals`] once the worker's reactor has them.
 pub(super) enum Source {
-    Listener(TcpListener),
-    HandOff(mpsc::Receiver<StdStream>),
+    Listener(Listener),
+    HandOff(mpsc::Receiver<Arrival>),
 }
 
 impl Source {
-    pub(super) fn new(arrivals: Arrivals) -> io::Result<Self> {
+    pub(super) fn new(arrivals: Arrivals, reactor: &Rc<Reactor>) -> io::Result<Self> {
         Ok(match arrivals {
-            Arrivals::Listener(listener) => Self::Listener(TcpListener::from_std(listener)?),
+            Arrivals::Listener(listener) => Self::Listener(Listener::new(listener, reactor, main_task())?),
             Arrivals::HandOff(receiver) => Self::HandOff(receiver),
         })
     }
 
     /// The next connection; `None` when there will be no more.
-    pub(super) async fn next(&mut self) -> Option<TcpStream> {
+    ///
+    /// # Errors
+    /// Those of accept(2) that concern more than one connection.
+    pub(super) async fn next(&mut self) -> io::Result<Option<Arrival>> {
         match self {
-            Self::Listener(listener) => Some(accept(listener).await),
-            Self::HandOff(receiver) => {
-                while let Some(stream) = receiver.recv().await {
-                    if let Ok(stream) = TcpStream::from_std(stream) {
-                        return Some(stream);
-                    }
+            Self::Listener(listener) => loop {
+                match listener.accept().await {
+                    Err(error) if is_of_one_connection(&error) => {}
+                    accepted => return accepted.map(Some),
                 }
-                None
-            }
+            },
+            Self::HandOff(receiver) => Ok(receiver.recv().await),
         }
     }
-}
 
-impl Source {
-    /// Opens every connection that had arrived when the server was stopped.
-    pub(super) async fn rest(mut self, mut open: impl FnMut(TcpStream)) -> io::Result<()> {
+    /// Watches for connections, or does not while nobody asks for the next.
+    pub(super) fn set_watched(&self, watched: bool) -> io::Result<()> {
         match self {
-            Self::Listener(listener) => {
-                for stream in queued(&listener.into_std()?) {
-                    open(TcpStream::from_std(stream)?);
-                }
-            }
+            Self::Listener(listener) => listener.set_watched(watched),
+            Self::HandOff(_) => Ok(()),
+        }
+    }
+
+    /// Opens every connection that had arrived when the server was stopped.
+    pub(super) async fn rest(self, mut open: impl FnMut(Arrival)) {
+        match self {
+            Self::Listener(listener) => queued(&listener.into_std()).for_each(open),
             // The acceptor empties its own queue and then lets go.
-            Self::HandOff(_) => {
-                while let Some(stream) = self.next().await {
-                    open(stream);
+            Self::HandOff(mut receiver) => {
+                while let Some(arrival) = receiver.recv().await {
+                    open(arrival);
                 }
             }
         }
-        Ok(())
     }
 }
 
 /// The connections in a listener's queue. The kernel is asked itself: what tokio has heard of may be less.
-fn queued(listener: &StdListener) -> impl Iterator<Item = StdStream> + '_ {
+fn queued(listener: &StdListener) -> impl Iterator<Item = Arrival> + '_ {
     std::iter::from_fn(|| {
         loop {
-            match listener.accept() {
-                Ok((stream, _)) => return stream.set_nonblocking(true).is_ok().then_some(stream),
+            match accept_now(listener) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted || is_of_one_connection(&error) => {}
-                Err(_) => return None,
+                accepted => return accepted.ok(),
             }
         }
     })
 }
 
-async fn accept(listener: &TcpListener) -> TcpStream {
+/// As [`Source::next`], on the acceptor's thread.
+async fn accept(listener: &TcpListener) -> io::Result<Arrival> {
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => return stream,
+            Ok((stream, peer)) => return Ok((stream.into_std()?, peer)),
             Err(error) if is_of_one_connection(&error) => {}
-            // Out of descriptors or memory (accept(2)): what is open goes on, the rest waits in the backlog.
             Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
         }
     }
@@ -122,7 +125,7 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 /// The acceptor's view of one worker.
 #[derive(Debug)]
 pub(crate) struct Seat {
-    sender: mpsc::Sender<StdStream>,
+    sender: mpsc::Sender<Arrival>,
     open: Arc<AtomicUsize>,
 }
 
@@ -137,8 +140,8 @@ pub(crate) fn seat() -> (Seat, Arrivals, Arc<AtomicUsize>) {
 pub(crate) async fn hand_out(listener: StdListener, seats: Vec<Seat>, stop: Arc<Stop>) -> io::Result<()> {
     let listener = TcpListener::from_std(listener)?;
     let accept_all = async {
-        while let Ok(stream) = accept(&listener).await.into_std()
-            && hand_to_fewest(stream, &seats).await
+        while let Ok(arrival) = accept(&listener).await
+            && hand_to_fewest(arrival, &seats).await
         {}
     };
     tokio::select! {
@@ -146,8 +149,8 @@ pub(crate) async fn hand_out(listener: StdListener, seats: Vec<Seat>, stop: Arc<
         () = accept_all => {}
     }
     // Connections in the queue were accepted as far as their clients can tell.
-    for stream in queued(&listener.into_std()?) {
-        if !hand_to_fewest(stream, &seats).await {
+    for arrival in queued(&listener.into_std()?) {
+        if !hand_to_fewest(arrival, &seats).await {
             break;
         }
     }
@@ -155,12 +158,12 @@ pub(crate) async fn hand_out(listener: StdListener, seats: Vec<Seat>, stop: Arc<
 }
 
 /// Hands a connection to the worker that has fewest; `false` if that worker has gone.
-async fn hand_to_fewest(stream: StdStream, seats: &[Seat]) -> bool {
+async fn hand_to_fewest(arrival: Arrival, seats: &[Seat]) -> bool {
     let loads: Vec<_> = seats.iter().map(|seat| seat.open.load(Ordering::Acquire)).collect();
     let Some(seat) = fewest(&loads).and_then(|index| seats.get(index)) else { return false };
     // Counted here and not by the worker, so that those on their way are counted too.
     seat.open.fetch_add(1, Ordering::AcqRel);
-    seat.sender.send(stream).await.is_ok()
+    seat.sender.send(arrival).await.is_ok()
 }
 
 /// The first of those with the smallest load.

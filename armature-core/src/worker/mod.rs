@@ -1,19 +1,23 @@
 //! A worker: one thread, one single-threaded runtime, one listener, one service, and what its connections share.
 //!
 //! Nothing here is locked or counted across threads. Leaves what happens on a connection to `../conn/mod.rs` and
-//! starting workers to `../server.rs`. Read next: `timer.rs`, `../conn/mod.rs`.
+//! starting workers to `../server.rs`. Read next: `tasks.rs`, `timer.rs`, `../conn/mod.rs`.
 
 pub(crate) mod arrival;
 pub(crate) mod counters;
 pub(crate) mod cpu;
 mod memory;
+mod ready;
 mod stamp;
 pub(crate) mod stop;
+mod tasks;
 pub(crate) mod timer;
 
 use std::{
     cell::{Cell, RefCell},
     io,
+    net::{SocketAddr, TcpStream},
+    panic::resume_unwind,
     rc::Rc,
     sync::{
         Arc,
@@ -21,7 +25,7 @@ use std::{
     },
 };
 
-use tokio::{sync::Notify, task::spawn_local};
+use tokio::{select, sync::Notify, task::spawn_local};
 
 use crate::{
     conn::{Conn, Patience},
@@ -30,10 +34,11 @@ use crate::{
     limits::Limits,
     service::{ConnectionInfo, Service, Slot},
 };
-use arrival::{Arrivals, Source};
+use arrival::{ACCEPT_PAUSE, Arrivals, Source};
 use counters::WorkerCounters;
 use stamp::Stamp;
 use stop::Stop;
+use tasks::Tasks;
 use timer::Timers;
 
 /// The single-threaded runtime that a worker runs on.
@@ -59,6 +64,8 @@ pub(crate) struct Worker<S> {
     load: Option<Arc<AtomicUsize>>,
     /// A connection has ended.
     closed: Notify,
+    /// Accepting waits for the clock, whether or not there is a connection.
+    pauses: Cell<bool>,
 }
 
 impl<S: Service> Worker<S> {
@@ -77,6 +84,7 @@ impl<S: Service> Worker<S> {
             open: Cell::new(0),
             load: None,
             closed: Notify::new(),
+            pauses: Cell::new(false),
         }
     }
 
@@ -114,86 +122,126 @@ impl<S: Service> Worker<S> {
 
     /// Serves until it is told to stop and its connections have ended, or the drain's deadline has passed.
     pub(crate) async fn run(self: Rc<Self>, arrivals: Arrivals, stop: Arc<Stop>) -> io::Result<()> {
-        let mut source = Source::new(arrivals)?;
-        let clock = spawn_local({
-            let worker = self.clone();
-            async move { worker.timers.run().await }
+        // As a task of tokio's, because waking one from its own thread costs no system call.
+        let served = spawn_local(async move {
+            let tasks = Tasks::new()?;
+            let source = Source::new(arrivals, tasks.reactor())?;
+            let tick = || {
+                self.timers.tick().into_iter().for_each(|task| tasks.wake(task));
+                self.pauses.get()
+            };
+            tasks.run(self.accept_and_drain(source, &tasks, &stop), tick).await?
         });
-        tokio::select! {
+        served.await.unwrap_or_else(|error| match error.try_into_panic() {
+            Ok(panic) => resume_unwind(panic),
+            Err(error) => Err(io::Error::other(error)),
+        })
+    }
+
+    async fn accept_and_drain(self: &Rc<Self>, mut source: Source, tasks: &Tasks, stop: &Stop) -> io::Result<()> {
+        select! {
             biased;
             () = stop.asked() => {}
-            () = self.accept_all(&mut source) => {}
-            () = self.watch_memory() => {}
+            accepted = self.accept_all(&mut source, tasks) => accepted?,
+            () = self.watch_memory(tasks) => {}
         }
-        let drained = self.drain(source).await;
-        clock.abort();
-        drained
+        self.drain(source, tasks).await
     }
 
-    async fn accept_all(self: &Rc<Self>, source: &mut Source) {
+    async fn accept_all(self: &Rc<Self>, source: &mut Source, tasks: &Tasks) -> io::Result<()> {
         loop {
-            self.room_for_one_more().await;
+            if self.open.get() >= self.limits.connections_max {
+                source.set_watched(false)?;
+                self.make_room(tasks).await;
+                source.set_watched(true)?;
+            }
             match source.next().await {
-                Some(stream) => self.open_connection(stream),
-                None => return,
-            }
-        }
-    }
-
-    /// Waits until there is room, and makes some by closing connections that have been idle for long.
-    async fn room_for_one_more(&self) {
-        while self.open.get() >= self.limits.connections_max {
-            // More than one at a time, so that looking for them costs little per connection.
-            self.cull((self.limits.connections_max / 64).max(1));
-            // Where none was idle long enough, one may be a tick later.
-            let _ = tokio::time::timeout(timer::TICK, self.closed.notified()).await;
-        }
-    }
-
-    fn cull(&self, number: usize) {
-        let culled = self.timers.cull(number, self.patience.cull_idle_min);
-        self.counters.culled.add(culled as u64);
-    }
-
-    /// Closes idle connections while the process has more memory than it should.
-    async fn watch_memory(&self) {
-        if self.limits.memory_bytes_max == u64::MAX {
-            std::future::pending::<()>().await;
-        }
-        loop {
-            tokio::time::sleep(memory::INTERVAL).await;
-            self.cull(memory::excess(self.timers.idle(), memory::resident_bytes(), self.limits.memory_bytes_max));
-        }
-    }
-
-    fn open_connection(self: &Rc<Self>, stream: tokio::net::TcpStream) {
-        let opened = stream.peer_addr().and_then(|peer| Ok((Tcp::new(stream)?, ConnectionInfo::new(peer, false))));
-        match opened {
-            Ok((stream, info)) => {
-                spawn_local(Conn::new(stream, info, self.clone()));
-            }
-            // A socket on which an option cannot be set is one that its peer has reset already.
-            Err(_) => {
-                if let Some(load) = &self.load {
-                    load.fetch_sub(1, Ordering::AcqRel);
+                Ok(Some((stream, peer))) => self.open_connection(stream, peer, tasks),
+                Ok(None) => return Ok(()),
+                // Out of descriptors or memory (accept(2)): what is open goes on, the rest waits in the backlog.
+                Err(_) => {
+                    source.set_watched(false)?;
+                    self.pauses.set(true);
+                    self.start_clock(tasks)?;
+                    self.timers.sleep(ACCEPT_PAUSE).await;
+                    self.pauses.set(false);
+                    source.set_watched(true)?;
                 }
             }
         }
     }
 
+    /// Closes connections that have been idle for long, and waits until there is room for one.
+    async fn make_room(&self, tasks: &Tasks) {
+        while self.open.get() >= self.limits.connections_max {
+            // More than one at a time, so that looking for them costs little per connection.
+            self.cull((self.limits.connections_max / 64).max(1), tasks);
+            // Where none was idle long enough, one may be a tick later.
+            select! {
+                () = self.closed.notified() => {}
+                () = self.timers.ticked() => {}
+            }
+        }
+    }
+
+    fn cull(&self, number: usize, tasks: &Tasks) {
+        let culled = self.timers.cull(number, self.patience.cull_idle_min);
+        self.counters.culled.add(culled.len() as u64);
+        culled.into_iter().for_each(|task| tasks.wake(task));
+    }
+
+    /// Closes idle connections while the process has more memory than it should.
+    async fn watch_memory(&self, tasks: &Tasks) {
+        if self.limits.memory_bytes_max == u64::MAX {
+            std::future::pending::<()>().await;
+        }
+        loop {
+            self.timers.sleep(memory::INTERVAL).await;
+            let excess = memory::excess(self.timers.idle(), memory::resident_bytes(), self.limits.memory_bytes_max);
+            self.cull(excess, tasks);
+        }
+    }
+
+    fn open_connection(self: &Rc<Self>, stream: TcpStream, peer: SocketAddr, tasks: &Tasks) {
+        let opened = self.start_clock(tasks).and_then(|()| {
+            tasks.spawn(|task| {
+                let stream = Tcp::new(stream, tasks.reactor(), task)?;
+                Ok(Conn::new(stream, ConnectionInfo::new(peer, false), self.clone(), task))
+            })
+        });
+        // The kernel has no memory to watch it with (epoll_ctl(2)), so it is closed.
+        if opened.is_err()
+            && let Some(load) = &self.load
+        {
+            load.fetch_sub(1, Ordering::AcqRel);
+        }
+    }
+
+    /// Has the clock run, which stands still while there is no connection.
+    fn start_clock(&self, tasks: &Tasks) -> io::Result<()> {
+        if tasks.reactor().start_clock(timer::TICK)? {
+            self.timers.refresh();
+        }
+        Ok(())
+    }
+
     /// Takes in what the kernel has accepted, stops listening, and waits for connections to end.
-    async fn drain(self: &Rc<Self>, source: Source) -> io::Result<()> {
+    async fn drain(self: &Rc<Self>, source: Source, tasks: &Tasks) -> io::Result<()> {
         self.draining.set(true);
         // Connections in the queue were accepted as far as their clients can tell; closing the listener resets them.
-        source.rest(|stream| self.open_connection(stream)).await?;
-        self.timers.wake_all();
+        source.rest(|(stream, peer)| self.open_connection(stream, peer, tasks)).await;
+        tasks.wake_all();
         let all_closed = async {
             while self.open.get() > 0 {
                 self.closed.notified().await;
             }
         };
-        // What is still open then is cut when the runtime is dropped.
-        let _ = tokio::time::timeout(self.limits.drain_deadline, all_closed).await;
+        // What is still open when the deadline passes is cut.
+        select! {
+            biased;
+            () = all_closed => {}
+            () = self.timers.sleep(self.limits.drain_deadline) => {}
+        }
         Ok(())
     }
 }

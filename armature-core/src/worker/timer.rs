@@ -1,15 +1,17 @@
-//! The worker's coarse clock: one deadline per connection, the time of day for Date, one task that ticks.
+//! The worker's coarse clock: one deadline per connection, the time of day for Date, and who sleeps until a tick.
 //!
 //! Deadlines are a dense table of 32-bit tick numbers that is scanned at each tick: 16,384 connections are 64 KiB,
-//! a few µs twenty times a second, and setting a deadline is one store. With no connection the clock stands still.
+//! a few µs twenty times a second, and setting a deadline is one store. With no connection the clock stands still. Leaves
+//! ticking to `tasks.rs`.
 
 use std::{
     cell::{Cell, RefCell},
-    task::Waker,
     time::{Duration, Instant, SystemTime},
 };
 
 use tokio::sync::Notify;
+
+use crate::io::TaskKey;
 
 /// The length of a tick. Deadlines are late by up to two of them.
 pub(crate) const TICK: Duration = Duration::from_millis(50);
@@ -45,10 +47,6 @@ impl Ticks {
     }
 }
 
-/// Which connection a deadline belongs to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct TimerKey(u32);
-
 /// The worker's clock and the deadlines on it.
 #[derive(Debug)]
 pub(crate) struct Timers {
@@ -58,16 +56,15 @@ pub(crate) struct Timers {
     /// Seconds since 1970, as of the last tick.
     unix_s: Cell<u64>,
     table: RefCell<Table>,
-    wake: Notify,
+    ticked: Notify,
 }
 
+/// What is known of each connection, by the number of its task.
 #[derive(Debug, Default)]
 struct Table {
     deadlines: Vec<u32>,
     /// When each connection last went idle; [`NEVER`] if it has been culled since, or was never idle.
     idle_since: Vec<u32>,
-    wakers: Vec<Option<Waker>>,
-    free: Vec<u32>,
 }
 
 impl Timers {
@@ -77,7 +74,7 @@ impl Timers {
             now: Cell::new(1),
             unix_s: Cell::new(0),
             table: RefCell::default(),
-            wake: Notify::new(),
+            ticked: Notify::new(),
         };
         timers.refresh();
         timers
@@ -94,7 +91,8 @@ impl Timers {
         TICK * self.now.get()
     }
 
-    fn refresh(&self) {
+    /// Reads the clocks.
+    pub(crate) fn refresh(&self) {
         let ticks = self.started.elapsed().as_millis() / TICK.as_millis() + 1;
         self.now.set(u32::try_from(ticks).unwrap_or(NEVER - 1));
         let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
@@ -102,55 +100,40 @@ impl Timers {
     }
 
     /// Makes room for one connection's deadline.
-    pub(crate) fn insert(&self) -> TimerKey {
+    pub(crate) fn insert(&self, task: TaskKey) {
         let mut table = self.table.borrow_mut();
-        if table.is_unused() {
-            // The clock stood still.
-            self.refresh();
-            self.wake.notify_one();
+        if table.deadlines.len() <= task.index() {
+            table.deadlines.resize(task.index() + 1, NEVER);
+            table.idle_since.resize(task.index() + 1, NEVER);
         }
-        let key = table.free.pop().unwrap_or_else(|| {
-            table.deadlines.push(NEVER);
-            table.wakers.push(None);
-            table.idle_since.push(NEVER);
-            (table.deadlines.len() - 1) as u32
-        });
-        TimerKey(key)
     }
 
-    /// Gives the room back.
-    pub(crate) fn remove(&self, key: TimerKey) {
+    /// Forgets the connection.
+    pub(crate) fn remove(&self, task: TaskKey) {
         let mut table = self.table.borrow_mut();
-        table.deadlines[key.0 as usize] = NEVER;
-        table.idle_since[key.0 as usize] = NEVER;
-        table.wakers[key.0 as usize] = None;
-        table.free.push(key.0);
-    }
-
-    /// Names the task to wake when the deadline passes.
-    pub(crate) fn watch(&self, key: TimerKey, waker: &Waker) {
-        self.table.borrow_mut().wakers[key.0 as usize] = Some(waker.clone());
+        table.deadlines[task.index()] = NEVER;
+        table.idle_since[task.index()] = NEVER;
     }
 
     /// Sets the deadline to so long from now.
     #[inline]
-    pub(crate) fn set(&self, key: TimerKey, after: Ticks) {
+    pub(crate) fn set(&self, task: TaskKey, after: Ticks) {
         let deadline = self.now.get().saturating_add(after.0).min(NEVER - 1);
-        self.table.borrow_mut().deadlines[key.0 as usize] = deadline;
+        self.table.borrow_mut().deadlines[task.index()] = deadline;
     }
 
     /// As [`set`](Self::set), for a connection that is idle from now on.
     #[inline]
-    pub(crate) fn set_idle(&self, key: TimerKey, after: Ticks) {
+    pub(crate) fn set_idle(&self, task: TaskKey, after: Ticks) {
         let now = self.now.get();
         let mut table = self.table.borrow_mut();
-        table.deadlines[key.0 as usize] = now.saturating_add(after.0).min(NEVER - 1);
-        table.idle_since[key.0 as usize] = now;
+        table.deadlines[task.index()] = now.saturating_add(after.0).min(NEVER - 1);
+        table.idle_since[task.index()] = now;
     }
 
     /// Lets the deadlines of up to `number` connections pass now: those that have been idle longest, and for `least` at
-    /// least. One that has work again by now ignores it. Says how many there were.
-    pub(crate) fn cull(&self, number: usize, least: Ticks) -> usize {
+    /// least. One that has work again by now ignores it. Says which they are, for the caller to wake.
+    pub(crate) fn cull(&self, number: usize, least: Ticks) -> Vec<TaskKey> {
         let latest = self.now.get().saturating_sub(least.0);
         self.table.borrow_mut().cull(number, latest)
     }
@@ -162,9 +145,9 @@ impl Timers {
 
     /// Whether the deadline has passed; says so once.
     #[inline]
-    pub(crate) fn take_passed(&self, key: TimerKey) -> bool {
+    pub(crate) fn take_passed(&self, task: TaskKey) -> bool {
         let mut table = self.table.borrow_mut();
-        let deadline = &mut table.deadlines[key.0 as usize];
+        let deadline = &mut table.deadlines[task.index()];
         let passed = *deadline == PASSED;
         if passed {
             *deadline = NEVER;
@@ -172,60 +155,57 @@ impl Timers {
         passed
     }
 
-    /// Wakes every connection, whatever its deadline.
-    pub(crate) fn wake_all(&self) {
-        self.table.borrow().wakers.iter().flatten().for_each(Waker::wake_by_ref);
+    /// Goes on to the present tick, and says which deadlines have passed.
+    pub(crate) fn tick(&self) -> Vec<TaskKey> {
+        self.refresh();
+        self.ticked.notify_waiters();
+        self.table.borrow_mut().pass(self.now.get())
     }
 
-    /// Ticks for as long as the worker runs.
-    pub(crate) async fn run(&self) {
-        loop {
-            if self.table.borrow().is_unused() {
-                self.wake.notified().await;
-            }
-            tokio::time::sleep(TICK).await;
-            self.refresh();
-            self.table.borrow_mut().pass(self.now.get());
+    /// Waits for the next tick.
+    pub(crate) async fn ticked(&self) {
+        self.ticked.notified().await;
+    }
+
+    /// Waits for so long, as long as the clock runs.
+    pub(crate) async fn sleep(&self, duration: Duration) {
+        let until = self.now() + duration;
+        while self.now() < until {
+            self.ticked().await;
         }
     }
 }
 
 impl Table {
-    fn is_unused(&self) -> bool {
-        self.free.len() == self.deadlines.len()
-    }
-
-    fn cull(&mut self, number: usize, latest: u32) -> usize {
+    fn cull(&mut self, number: usize, latest: u32) -> Vec<TaskKey> {
         let mut idle: Vec<_> = (0..)
             .zip(&self.idle_since)
             .filter(|(_, since)| **since <= latest)
-            .map(|(key, since)| (*since, key))
+            .map(|(task, since)| (*since, task))
             .collect();
         let number = number.min(idle.len());
         if number == 0 {
-            return 0;
+            return Vec::new();
         }
         idle.select_nth_unstable(number - 1);
-        for (_, key) in &idle[..number] {
-            let key: usize = *key;
-            self.idle_since[key] = NEVER;
-            self.deadlines[key] = PASSED;
-            if let Some(waker) = &self.wakers[key] {
-                waker.wake_by_ref();
-            }
+        idle.truncate(number);
+        for (_, task) in &idle {
+            let task: usize = *task;
+            self.idle_since[task] = NEVER;
+            self.deadlines[task] = PASSED;
         }
-        number
+        idle.into_iter().map(|(_, task)| TaskKey::new(task)).collect()
     }
 
-    fn pass(&mut self, now: u32) {
-        for (deadline, waker) in self.deadlines.iter_mut().zip(&self.wakers) {
+    fn pass(&mut self, now: u32) -> Vec<TaskKey> {
+        let mut passed = Vec::new();
+        for (task, deadline) in self.deadlines.iter_mut().enumerate() {
             if *deadline <= now && *deadline != PASSED {
                 *deadline = PASSED;
-                if let Some(waker) = waker {
-                    waker.wake_by_ref();
-                }
+                passed.push(TaskKey::new(task));
             }
         }
+        passed
     }
 }
 
@@ -239,13 +219,8 @@ mod tests {
         let cases: [(usize, u32, &[usize]); 5] =
             [(0, 100, &[]), (1, 5, &[]), (2, 100, &[2, 4]), (9, 20, &[2, 3, 4]), (9, 100, &[0, 2, 3, 4, 5])];
         for (number, latest, expected) in cases {
-            let mut table = Table {
-                deadlines: vec![NEVER; 6],
-                idle_since: idle_since.clone(),
-                wakers: vec![None; 6],
-                free: Vec::new(),
-            };
-            assert_eq!(table.cull(number, latest), expected.len(), "{number} up to {latest}");
+            let mut table = Table { deadlines: vec![NEVER; 6], idle_since: idle_since.clone() };
+            assert_eq!(table.cull(number, latest).len(), expected.len(), "{number} up to {latest}");
             let passed: Vec<_> = (0..6).filter(|key| table.deadlines[*key] == PASSED).collect();
             assert_eq!(passed, expected, "{number} up to {latest}");
         }

@@ -18,5 +18,6 @@ mod pressure;
 mod process;
 mod streaming;
 mod upgrade;
+mod waiting;
 mod wire;
 mod workers;

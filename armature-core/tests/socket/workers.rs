@@ -37,6 +37,18 @@ fn the_acceptor_gives_each_connection_to_the_worker_with_fewest() {
 }
 
 #[test]
+fn the_acceptor_hands_over_more_than_tokio_gives_a_task_at_once() {
+    let server = Running::start_spread(Limits::default(), 1, Balance::LeastConnections, false);
+    // One that stays, so that the worker has no reason to wait in tokio.
+    let mut stays = Client::connect(server.address);
+    worker_of(&mut stays);
+    for _ in 0..300 {
+        worker_of(&mut Client::connect(server.address));
+    }
+    worker_of(&mut stays);
+}
+
+#[test]
 fn the_kernel_spreads_over_all_listeners() {
     let server = Running::start_spread(Limits::default(), 2, Balance::Kernel, false);
     let mut seen = BTreeMap::<_, usize>::new();

@@ -9,6 +9,14 @@ pub(super) const UNSAFE_FILES: &[(&str, &str)] = &[
         "ASCII is text, which the standard library says by a check that costs more than finding out that it is ASCII",
     ),
     (
+        "armature-core/src/io/instance_unsafe.rs",
+        "tokio registers a descriptor only for a promise that it stays open and the same",
+    ),
+    (
+        "armature-core/src/io/receive_unsafe.rs",
+        "a buffer's length is set to what the kernel has filled, instead of clearing its memory for every read",
+    ),
+    (
         "armature-core/tests/allocation.rs",
         "it counts allocations, and an allocator that counts has to be a GlobalAlloc, which is an unsafe trait",
     ),
