@@ -29,6 +29,8 @@ pub enum ErrorKind {
     Request,
     /// A client for tests got no answer.
     Test,
+    /// A certificate or its key cannot be used.
+    Tls,
     /// A signal handler could not be installed.
     Signal,
 }

@@ -98,4 +98,6 @@ pub enum Version {
     Http10,
     /// HTTP/1.1.
     Http11,
+    /// HTTP/2 (RFC 9113), with the feature `http2`.
+    Http2,
 }

@@ -26,6 +26,7 @@ pub mod state;
 pub mod stream;
 pub mod test;
 pub mod tower;
+mod transport;
 mod upgrade;
 mod worker;
 
@@ -43,6 +44,8 @@ pub use limits::{HEAD_FIELDS_CEILING, Limits};
 pub use respond::{Failure, Html, IntoResponse, MediaType, Response};
 pub use server::{Balance, Handle, IntoService, Server, WorkerContext};
 pub use service::{MethodRouter, Router, Routes, Service, any, delete, get, head, options, patch, post, put};
+#[cfg(feature = "tls")]
+pub use transport::Tls;
 pub use upgrade::Upgraded;
 pub use worker::counters::Counters;
 

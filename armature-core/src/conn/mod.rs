@@ -29,7 +29,7 @@ use crate::{
     respond::{MediaType, Response},
     service::{ConnectionInfo, Request, RequestHead, Service, Slot},
     upgrade::{Run, Upgraded},
-    worker::Worker,
+    worker::{Opened, Worker},
 };
 pub(crate) use deadline::Patience;
 use deadline::Wait;
@@ -45,7 +45,7 @@ pub(crate) struct Conn<IO: Stream, S: Service> {
     /// Gone when the connection has left HTTP.
     stream: Option<IO>,
     info: Rc<ConnectionInfo>,
-    worker: Rc<Worker<S>>,
+    worker: Opened<S>,
     task: TaskKey,
     wait: Wait,
     phase: Phase,
@@ -103,8 +103,7 @@ enum End {
 }
 
 impl<IO: Stream, S: Service> Conn<IO, S> {
-    pub(crate) fn new(stream: IO, info: ConnectionInfo, worker: Rc<Worker<S>>, task: TaskKey) -> Self {
-        worker.connection_opened();
+    pub(crate) fn new(stream: IO, info: ConnectionInfo, worker: Opened<S>, task: TaskKey) -> Self {
         worker.timers.insert(task);
         Self {
             stream: Some(stream),
@@ -130,6 +129,13 @@ impl<IO: Stream, S: Service> Conn<IO, S> {
             upgrade: None,
             upgraded: None,
         }
+    }
+
+    /// The same connection, of which these bytes have been read already.
+    #[cfg(feature = "http2")]
+    pub(crate) fn with_input(mut self, input: BytesMut) -> Self {
+        self.input = input;
+        self
     }
 
     /// Serves until the connection is to end.
@@ -418,7 +424,6 @@ impl<IO: Stream, S: Service> Drop for Conn<IO, S> {
         self.info.set_gone();
         buffer::give_read(std::mem::take(&mut self.input));
         self.worker.timers.remove(self.task);
-        self.worker.connection_closed();
     }
 }
 

@@ -39,7 +39,7 @@ impl<S> FromHead<S> for EarlyHints {
     type Rejection = Infallible;
 
     fn from_head(head: &RequestHead<'_>, _: &S) -> Result<Self, Infallible> {
-        Ok(Self::of(head.connection(), head.version() != Version::Http10))
+        Ok(Self::of(head.connection(), head.version() == Version::Http11))
     }
 }
 

@@ -296,7 +296,7 @@ impl Connection {
         let persistence = match (keep_alive, exchange.version) {
             (false, _) => Persistence::Close,
             (true, Version::Http10) => Persistence::KeepAlive,
-            (true, Version::Http11) => Persistence::Implicit,
+            (true, Version::Http11 | Version::Http2) => Persistence::Implicit,
         };
         Framed { head, persistence, sends_body: !bodyless && !resets && !exchange.head_only }
     }

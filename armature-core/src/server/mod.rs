@@ -20,10 +20,14 @@ pub use handle::Handle;
 use handle::Shared;
 pub use into_service::IntoService;
 
+#[cfg(feature = "tls")]
+use crate::transport::Tls;
+
 use crate::{
     error::{Error, ErrorKind},
     io::{listen, listen_again},
     limits::Limits,
+    transport::Settings,
     worker::{
         Worker,
         arrival::{Arrivals, Seat, hand_out, seat},
@@ -49,6 +53,7 @@ pub struct Server {
     name: String,
     balance: Balance,
     pins: bool,
+    transport: Settings,
     ready: Mutex<Option<Ready>>,
     shared: Arc<Shared>,
 }
@@ -135,6 +140,7 @@ impl Server {
             name: String::new(),
             balance: Balance::default(),
             pins: false,
+            transport: Settings::default(),
             ready: Mutex::default(),
             shared: Arc::default(),
         })
@@ -180,6 +186,28 @@ impl Server {
     #[must_use]
     pub fn pin_workers(mut self, pins: bool) -> Self {
         self.pins = pins;
+        self
+    }
+
+    /// Serves under TLS with this certificate; a client that speaks without is turned away.
+    ///
+    /// With the feature `tls`.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn tls(mut self, tls: Tls) -> Self {
+        self.transport.tls = Some(tls);
+        self
+    }
+
+    /// Speaks HTTP/2 too (RFC 9113), on the same port: with those who agree on it under TLS, and without TLS with those who
+    /// begin with it. Off by default.
+    ///
+    /// With the feature `http2`. Of the [`Limits`] those on bodies and heads, `idle_deadline` and `drain_deadline` hold for it
+    /// as well; what is about slow peers is left to pings.
+    #[cfg(feature = "http2")]
+    #[must_use]
+    pub fn http2(mut self, speaks: bool) -> Self {
+        self.transport.http2 = speaks;
         self
     }
 
@@ -344,7 +372,9 @@ impl Server {
                 if waiting.fetch_sub(1, Ordering::AcqRel) == 1 {
                     self.call_ready();
                 }
-                let worker = Worker::new(service, self.limits.clone(), &self.name, counters).report_to(load);
+                let worker = Worker::new(service, self.limits.clone(), &self.name, counters)
+                    .report_to(load)
+                    .speaking(self.transport.transport()?);
                 Rc::new(worker).run(arrivals, self.shared.stop.clone()).await.map_err(problem)
             })
         };

@@ -3,6 +3,8 @@
 use std::{fmt, rc::Rc};
 
 use super::{ConnectionInfo, Extensions, Request, RequestHead, request::Value};
+#[cfg(feature = "http2")]
+use crate::http::Version;
 use crate::{
     body::RequestBody,
     error::{Error, ErrorKind},
@@ -78,6 +80,12 @@ impl OwnedRequest {
     /// Says by which connection it came.
     pub fn set_connection(&mut self, connection: Rc<ConnectionInfo>) {
         self.connection = connection;
+    }
+
+    /// Says in which version it came, if that is not the one of its head.
+    #[cfg(feature = "http2")]
+    pub(crate) fn set_version(&mut self, version: Version) {
+        self.index.version = version;
     }
 
     /// Takes the body out.

@@ -11,9 +11,6 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use bytes::{BufMut, BytesMut};
-use tokio::runtime::LocalRuntime;
-
 use super::{
     answer::{Read, TestResponse, read},
     fault,
@@ -28,15 +25,16 @@ use crate::{
     service::Request,
     service::{ConnectionInfo, Service, Slot},
     upgrade::Duplex,
-    worker::{Worker, runtime},
+    worker::{Opened, Runtime, Worker, runtime},
 };
+use bytes::{BufMut, BytesMut};
 
 /// An application, and the connection to it that is open.
 pub(super) struct InProcess {
     worker: Rc<Worker<Box<dyn Service>>>,
     open: Option<Open>,
     /// What handlers that wait run on.
-    runtime: LocalRuntime,
+    runtime: Runtime,
 }
 
 /// A connection, and the client's end of it.
@@ -105,7 +103,7 @@ impl Open {
     fn new(worker: &Rc<Worker<Box<dyn Service>>>) -> Self {
         let pipe = Pipe::default();
         // The only task there is: one connection is open at a time.
-        let conn = Conn::new(pipe.clone(), ConnectionInfo::default(), worker.clone(), TaskKey::new(0));
+        let conn = Conn::new(pipe.clone(), ConnectionInfo::default(), Opened::new(worker.clone()), TaskKey::new(0));
         Self { conn: Box::pin(conn), pipe }
     }
 

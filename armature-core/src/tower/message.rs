@@ -57,7 +57,7 @@ fn text_of(parts: &Parts) -> Vec<u8> {
 
 /// A foreign request within these limits. What was put into its extensions becomes one extension of the type
 /// [`http::Extensions`]; a [`SocketAddr`](std::net::SocketAddr) among them is the peer.
-pub(super) fn request_from<B>(request: http::Request<B>, limits: &Limits) -> Result<OwnedRequest, Refusal>
+pub(crate) fn request_from<B>(request: http::Request<B>, limits: &Limits) -> Result<OwnedRequest, Refusal>
 where
     B: http_body::Body<Error: Into<StreamError>> + 'static,
 {
@@ -101,6 +101,7 @@ pub(super) fn request_to<B>(head: &RequestHead<'_>, path: Option<&str>, body: B)
     *request.version_mut() = match head.version() {
         Version::Http10 => http::Version::HTTP_10,
         Version::Http11 => http::Version::HTTP_11,
+        Version::Http2 => http::Version::HTTP_2,
     };
     *request.headers_mut() = head.header_map();
     if let Some(peer) = head.connection().peer() {
@@ -110,7 +111,7 @@ pub(super) fn request_to<B>(head: &RequestHead<'_>, path: Option<&str>, body: B)
 }
 
 /// A refusal as an answer of a service.
-pub(super) fn refused(refusal: Refusal) -> Response {
+pub(crate) fn refused(refusal: Refusal) -> Response {
     Failure::new(refusal.status(), refusal.reason()).into_response()
 }
 
@@ -171,7 +172,7 @@ impl From<Response> for http::Response<Body> {
 }
 
 /// A response to HEAD, or with a status that has no body, without its body and with the length that it would have had.
-pub(super) fn without_body(response: &mut Response, method: Method) {
+pub(crate) fn without_body(response: &mut Response, method: Method) {
     let code = response.status.as_u16();
     let has_none = code < 200 || code == 204 || code == 304;
     if method != Method::Head && !has_none {

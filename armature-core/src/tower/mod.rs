@@ -16,3 +16,6 @@ mod serve;
 pub use export::{Answering, TowerService, into_tower};
 pub use relay::SendBody;
 pub use serve::{FromTower, FromTowerLayer, Served, from_tower, from_tower_layer};
+
+#[cfg(feature = "http2")]
+pub(crate) use message::{refused, request_from, without_body};

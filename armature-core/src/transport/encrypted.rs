@@ -8,34 +8,35 @@ use std::{
 };
 
 use bytes::BytesMut;
-use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf},
-    net::TcpStream,
-};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio_rustls::server::TlsStream;
 
-use crate::{buffer::Output, io::Stream, upgrade::Duplex};
+use crate::{
+    buffer::Output,
+    io::{Stream, Tcp},
+    upgrade::Duplex,
+};
 
 /// A TLS connection.
 #[derive(Debug)]
 pub(super) struct Encrypted {
-    stream: TlsStream<TcpStream>,
+    stream: TlsStream<Tcp>,
     /// Bytes at the start of the output that are encrypted and not all in the socket: not written yet, as far as the
     /// connection loop is concerned, so that it waits for them.
     accepted: usize,
 }
 
 impl Encrypted {
-    pub(super) fn new(stream: TlsStream<TcpStream>) -> Self {
+    pub(super) fn new(stream: TlsStream<Tcp>) -> Self {
         Self { stream, accepted: 0 }
     }
 }
 
 impl Stream for Encrypted {
     fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let (tcp, session) = self.stream.get_ref();
+        let (tcp, session) = self.stream.get_mut();
         // A session that holds decrypted bytes wants no more.
-        if session.wants_read() { tcp.poll_read_ready(cx) } else { Poll::Ready(Ok(())) }
+        if session.wants_read() { tcp.poll_readable(cx) } else { Poll::Ready(Ok(())) }
     }
 
     fn poll_read(&mut self, buffer: &mut BytesMut, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {

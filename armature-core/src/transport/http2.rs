@@ -24,11 +24,11 @@ use tokio::{
 
 use crate::{
     body::Body,
-    http::{HeaderValue, StatusCode, header},
+    http::{HeaderValue, StatusCode, Version, header},
     respond::Response,
     service::{ConnectionInfo, OwnedRequest, Service, Slot},
-    tower::{into_http, owned_request},
-    worker::Worker,
+    tower::{refused, request_from, without_body},
+    worker::{Opened, Worker},
 };
 
 /// Requests that one client may have under way on one connection: what browsers and proxies need, and few enough that a
@@ -67,15 +67,16 @@ impl Activity {
 }
 
 /// Serves a connection until it ends, has been idle for too long, or the worker stops.
-pub(super) async fn serve<IO, S>(stream: IO, info: Rc<ConnectionInfo>, worker: Rc<Worker<S>>)
+pub(super) async fn serve<IO, S>(stream: IO, info: ConnectionInfo, worker: Opened<S>)
 where
     IO: AsyncRead + AsyncWrite + Unpin + 'static,
     S: Service,
 {
+    let info = Rc::new(info);
     let activity = Rc::new(Activity { streams: Cell::new(0), last: Cell::new(Instant::now()) });
     let limits = worker.limits.clone();
     let service = service_fn({
-        let (activity, worker, info) = (activity.clone(), worker.clone(), info.clone());
+        let (activity, worker, info) = (activity.clone(), Rc::clone(&worker), info.clone());
         move |request| exchange(request, activity.clone(), info.clone(), worker.clone())
     });
     let mut builder = http2::Builder::new(OwnThread);
@@ -108,19 +109,26 @@ async fn exchange<S: Service>(
 ) -> Result<http::Response<Body>, Infallible> {
     let _under_way = UnderWay::new(activity);
     worker.counters.requests.add(1);
-    let response = match owned_request(request, worker.limits.body_bytes_max) {
+    let response = match request_from(request, &worker.limits) {
         Ok(mut request) => {
+            let method = request.head().method();
+            request.set_version(Version::Http2);
             request.set_connection(info);
-            call(&worker, request).await
+            let mut response = call(&worker, request).await;
+            without_body(&mut response, method);
+            response
         }
         Err(refusal) => {
             worker.counters.refused.add(1);
-            refusal
+            refused(refusal)
         }
     };
-    let mut response = into_http(response);
-    if let Ok(name) = HeaderValue::from_str(worker.stamp.name())
-        && !name.is_empty()
+    let mut response = http::Response::<Body>::from(response);
+    // It is about a connection of HTTP/1 (RFC 9113 §8.2.2).
+    response.headers_mut().remove(header::CONNECTION);
+    let name = worker.stamp.name();
+    if !name.is_empty()
+        && let Ok(name) = HeaderValue::from_str(name)
     {
         response.headers_mut().insert(header::SERVER, name);
     }

@@ -3,6 +3,7 @@
 
 use std::{
     io,
+    net::SocketAddr,
     pin::Pin,
     task::{Context, Poll},
 };
@@ -10,11 +11,19 @@ use std::{
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 
+use super::http2;
+use crate::{
+    conn::Conn,
+    io::{TaskKey, Tcp},
+    service::{ConnectionInfo, Service},
+    worker::Opened,
+};
+
 /// What a client of HTTP/2 sends first; no request of HTTP/1 begins with it.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// The first bytes of a connection.
-pub(super) enum First {
+enum First {
     /// Those of HTTP/2.
     Http2(Bytes),
     /// Others, or none.
@@ -22,7 +31,7 @@ pub(super) enum First {
 }
 
 /// Reads until it is clear what the client speaks.
-pub(super) async fn read(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<First> {
+async fn read(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<First> {
     let mut bytes = BytesMut::with_capacity(4_096);
     loop {
         if stream.read_buf(&mut bytes).await? == 0 {
@@ -38,11 +47,27 @@ pub(super) async fn read(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Fi
     }
 }
 
+/// Finds out what a client speaks and serves it.
+pub(super) async fn serve<S: Service>(mut stream: Tcp, peer: SocketAddr, worker: Opened<S>, task: TaskKey) {
+    let info = ConnectionInfo::new(peer, false);
+    let first = tokio::select! {
+        first = read(&mut stream) => first,
+        () = worker.timers.sleep(worker.limits.head_deadline) => return,
+        // One that has said nothing yet has nothing under way.
+        () = worker.stopping() => return,
+    };
+    match first {
+        Ok(First::Http2(prefix)) => http2::serve(Prefixed { prefix, stream }, info, worker).await,
+        Ok(First::Other(input)) => Conn::new(stream, info, worker, task).with_input(input).await,
+        Err(_) => {}
+    }
+}
+
 /// A stream some of whose bytes have been read already.
 #[derive(Debug)]
-pub(super) struct Prefixed<IO> {
-    pub(super) prefix: Bytes,
-    pub(super) stream: IO,
+struct Prefixed<IO> {
+    prefix: Bytes,
+    stream: IO,
 }
 
 impl<IO: AsyncRead + Unpin> AsyncRead for Prefixed<IO> {

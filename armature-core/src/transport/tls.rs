@@ -1,21 +1,32 @@
-//! Certificates: read from PEM files, checked against their key, and exchanged while the server runs.
+//! Certificates: read from PEM files, checked against their key, and exchanged while the server runs; and the handshakes that
+//! use them.
 
 use std::{
     fmt,
-    path::PathBuf,
+    net::SocketAddr,
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
 use arc_swap::ArcSwap;
-use tokio_rustls::rustls::{
-    self, ServerConfig,
-    crypto::{CryptoProvider, ring},
-    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
-    server::{ClientHello, ResolvesServerCert},
-    sign::CertifiedKey,
+use tokio_rustls::{
+    TlsAcceptor,
+    rustls::{
+        self, ServerConfig,
+        crypto::{CryptoProvider, ring},
+        pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+        server::{ClientHello, ResolvesServerCert},
+        sign::CertifiedKey,
+    },
 };
 
-use crate::error::{Error, ErrorKind};
+use super::{encrypted::Encrypted, serve_http1};
+use crate::{
+    error::{Error, ErrorKind},
+    io::{TaskKey, Tcp},
+    service::{ConnectionInfo, Service},
+    worker::Opened,
+};
 
 /// A certificate chain with its private key, for [`Server::tls`](crate::Server::tls). Clones share it.
 ///
@@ -93,8 +104,8 @@ impl ResolvesServerCert for Resolver {
     }
 }
 
-fn load(certificates: &PathBuf, key: &PathBuf, provider: &CryptoProvider) -> Result<CertifiedKey, Error> {
-    let problem = |path: &PathBuf, what: &str, source: Box<dyn std::error::Error + Send + Sync>| {
+fn load(certificates: &Path, key: &Path, provider: &CryptoProvider) -> Result<CertifiedKey, Error> {
+    let problem = |path: &Path, what: &str, source: Box<dyn std::error::Error + Send + Sync>| {
         Error::caused(ErrorKind::Tls, format!("{what} {}", path.display()), source)
     };
     let chain: Vec<_> = CertificateDer::pem_file_iter(certificates)
@@ -112,4 +123,29 @@ fn load(certificates: &PathBuf, key: &PathBuf, provider: &CryptoProvider) -> Res
         ),
         source => problem(certificates, "cannot use the certificate and key of", source.into()),
     })
+}
+
+/// Shakes hands, in the time that a client has for a head, and serves what was agreed on. A client with which nothing can be
+/// agreed is told so in TLS and dropped.
+pub(super) async fn serve<S: Service>(
+    tls: &TlsAcceptor,
+    stream: Tcp,
+    peer: SocketAddr,
+    worker: Opened<S>,
+    task: TaskKey,
+) {
+    let handshake = tls.accept(stream);
+    let stream = tokio::select! {
+        shaken = handshake => match shaken {
+            Ok(stream) => stream,
+            Err(_) => return,
+        },
+        () = worker.timers.sleep(worker.limits.head_deadline) => return,
+    };
+    let info = ConnectionInfo::new(peer, true);
+    #[cfg(feature = "http2")]
+    if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
+        return super::http2::serve(stream, info, worker).await;
+    }
+    serve_http1(Encrypted::new(stream), info, worker, task).await;
 }

@@ -17,6 +17,7 @@ use std::{
     cell::{Cell, RefCell},
     io,
     net::{SocketAddr, TcpStream},
+    ops::Deref,
     panic::resume_unwind,
     rc::Rc,
     sync::{
@@ -33,6 +34,7 @@ use crate::{
     io::Tcp,
     limits::Limits,
     service::{ConnectionInfo, Service, Slot},
+    transport::Transport,
 };
 use arrival::{ACCEPT_PAUSE, Arrivals, Source};
 use counters::WorkerCounters;
@@ -41,8 +43,11 @@ use stop::Stop;
 use tasks::Tasks;
 use timer::Timers;
 
-/// The single-threaded runtime that a worker runs on.
-pub(crate) fn runtime() -> io::Result<tokio::runtime::LocalRuntime> {
+/// What a worker runs on: a runtime of one thread.
+pub(crate) type Runtime = tokio::runtime::LocalRuntime;
+
+/// A runtime for a worker.
+pub(crate) fn runtime() -> io::Result<Runtime> {
     tokio::runtime::Builder::new_current_thread().enable_all().build_local(tokio::runtime::LocalOptions::default())
 }
 
@@ -62,10 +67,42 @@ pub(crate) struct Worker<S> {
     open: Cell<usize>,
     /// Where an acceptor looks up how many connections are open here.
     load: Option<Arc<AtomicUsize>>,
+    transport: Transport,
     /// A connection has ended.
     closed: Notify,
     /// Accepting waits for the clock, whether or not there is a connection.
     pauses: Cell<bool>,
+}
+
+/// One connection of a worker, open for as long as this is there.
+pub(crate) struct Opened<S>(Rc<Worker<S>>);
+
+impl<S> Opened<S> {
+    pub(crate) fn new(worker: Rc<Worker<S>>) -> Self {
+        worker.counters.accepted.add(1);
+        worker.open.set(worker.open.get() + 1);
+        Self(worker)
+    }
+}
+
+impl<S> Deref for Opened<S> {
+    type Target = Rc<Worker<S>>;
+
+    #[inline]
+    fn deref(&self) -> &Rc<Worker<S>> {
+        &self.0
+    }
+}
+
+impl<S> Drop for Opened<S> {
+    fn drop(&mut self) {
+        self.0.counters.closed.add(1);
+        self.0.open.set(self.0.open.get() - 1);
+        if let Some(load) = &self.0.load {
+            load.fetch_sub(1, Ordering::AcqRel);
+        }
+        self.0.closed.notify_waiters();
+    }
 }
 
 impl<S: Service> Worker<S> {
@@ -83,6 +120,7 @@ impl<S: Service> Worker<S> {
             draining: Cell::new(false),
             open: Cell::new(0),
             load: None,
+            transport: Transport::default(),
             closed: Notify::new(),
             pauses: Cell::new(false),
         }
@@ -91,6 +129,12 @@ impl<S: Service> Worker<S> {
     /// Reports how many connections are open to an acceptor, which has counted each when it handed it out.
     pub(crate) fn report_to(mut self, load: Option<Arc<AtomicUsize>>) -> Self {
         self.load = load;
+        self
+    }
+
+    /// Sets what connections speak beside plain HTTP/1.1.
+    pub(crate) fn speaking(mut self, transport: Transport) -> Self {
+        self.transport = transport;
         self
     }
 
@@ -106,18 +150,12 @@ impl<S: Service> Worker<S> {
         self.draining.get()
     }
 
-    pub(crate) fn connection_opened(&self) {
-        self.counters.accepted.add(1);
-        self.open.set(self.open.get() + 1);
-    }
+    /// Waits until the worker is stopping, in the task of a connection, which is polled then.
+    #[cfg(feature = "http2")]
+    pub(crate) async fn stopping(&self) {
+        use std::{future::poll_fn, task::Poll};
 
-    pub(crate) fn connection_closed(&self) {
-        self.counters.closed.add(1);
-        self.open.set(self.open.get() - 1);
-        if let Some(load) = &self.load {
-            load.fetch_sub(1, Ordering::AcqRel);
-        }
-        self.closed.notify_waiters();
+        poll_fn(|_| if self.is_draining() { Poll::Ready(()) } else { Poll::Pending }).await;
     }
 
     /// Serves until it is told to stop and its connections have ended, or the drain's deadline has passed.
@@ -204,10 +242,17 @@ impl<S: Service> Worker<S> {
 
     fn open_connection(self: &Rc<Self>, stream: TcpStream, peer: SocketAddr, tasks: &Tasks) {
         let opened = self.start_clock(tasks).and_then(|()| {
-            tasks.spawn(|task| {
-                let stream = Tcp::new(stream, tasks.reactor(), task)?;
-                Ok(Conn::new(stream, ConnectionInfo::new(peer, false), self.clone(), task))
-            })
+            if self.transport.is_plain() {
+                tasks.spawn(|task| {
+                    let stream = Tcp::new(stream, tasks.reactor(), task)?;
+                    Ok(Conn::new(stream, ConnectionInfo::new(peer, false), Opened::new(self.clone()), task))
+                })
+            } else {
+                tasks.spawn(|task| {
+                    let stream = Tcp::new(stream, tasks.reactor(), task)?;
+                    Ok(self.transport.clone().serve(stream, peer, Opened::new(self.clone()), task))
+                })
+            }
         });
         // The kernel has no memory to watch it with (epoll_ctl(2)), so it is closed.
         if opened.is_err()

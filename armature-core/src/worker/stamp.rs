@@ -20,6 +20,12 @@ impl Stamp {
         Self { name: name.to_owned(), second: Cell::new(u64::MAX), text: RefCell::default() }
     }
 
+    /// The value of Server; empty for none.
+    #[cfg(feature = "http2")]
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// The fields as of this second, as they go on the wire.
     #[inline]
     pub(crate) fn at(&self, unix_s: u64) -> Ref<'_, String> {

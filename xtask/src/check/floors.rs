@@ -17,7 +17,7 @@ const FLOORS: &[&[&str]] = &[
     &["error", "limits", "http"],
     &["body", "buffer", "h1", "route", "state", "pool", "collections"],
     &["service", "extract", "respond", "handler", "stream", "tower", "upgrade"],
-    &["io", "conn", "worker", "middleware", "interval"],
+    &["io", "conn", "worker", "transport", "middleware", "interval"],
     &["server", "test"],
 ];
 
