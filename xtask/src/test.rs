@@ -84,7 +84,7 @@ const FUZZING: Tool = Tool {
 const SLOW: &[(&str, &str)] = &[("armature-core", "compile_fail"), ("xtask", "bench")];
 
 /// Features with which the tests of their package are run once more, by package and name.
-const FEATURES: &[(&str, &str)] = &[("armature-core", "simd-json")];
+const FEATURES: &[(&str, &str)] = &[("armature-core", "http2,simd-json,tls")];
 
 impl Test {
     pub(crate) fn run(self) -> Result<ExitCode> {

@@ -35,6 +35,8 @@ enum Source {
 #[derive(Debug)]
 struct Whole {
     bytes: Bytes,
+    /// Whether its length was declared, and not found out by reading it.
+    declared: bool,
     limit: u64,
     trailers: Option<Box<HeaderMap>>,
 }
@@ -108,7 +110,7 @@ impl error::Error for BodyError {}
 impl From<Bytes> for RequestBody {
     /// A body that is here as a whole, without a limit: for calling handlers and extractors without a connection.
     fn from(bytes: Bytes) -> Self {
-        Self::whole(bytes, u64::MAX, None)
+        Self::whole(bytes, true, u64::MAX, None)
     }
 }
 
@@ -121,8 +123,8 @@ impl RequestBody {
     }
 
     /// A body that is here as a whole, with its trailer fields.
-    pub(crate) fn whole(bytes: Bytes, limit: u64, trailers: Option<Box<HeaderMap>>) -> Self {
-        Self(Source::Whole(Box::new(Whole { bytes, limit, trailers })))
+    pub(crate) fn whole(bytes: Bytes, declared: bool, limit: u64, trailers: Option<Box<HeaderMap>>) -> Self {
+        Self(Source::Whole(Box::new(Whole { bytes, declared, limit, trailers })))
     }
 
     /// A body that `feed` will bring.
@@ -136,12 +138,13 @@ impl RequestBody {
         Self(Source::Made(Box::new(Made { source: Box::pin(source), limit, received: 0 })))
     }
 
-    /// Whether it is known to be longer than allowed before any of it is read.
+    /// Whether it has announced to be longer than allowed. What has not is refused when it is read, also where it happens to
+    /// be here as a whole: how the network cuts a body must not decide who answers.
     #[inline]
     pub(crate) fn is_announced_too_large(&self) -> bool {
         match &self.0 {
             Source::Empty | Source::Read(_) => false,
-            Source::Whole(whole) => whole.bytes.len() as u64 > whole.limit,
+            Source::Whole(whole) => whole.declared && whole.bytes.len() as u64 > whole.limit,
             Source::Fed(fed) => fed.declared.is_some_and(|declared| declared > fed.limit),
             Source::Made(made) => made.source.length().is_some_and(|length| length > made.limit),
         }
@@ -230,6 +233,9 @@ impl RequestBody {
         match &mut self.0 {
             Source::Empty | Source::Read(_) => Poll::Ready(Ok(None)),
             Source::Whole(whole) => {
+                if whole.bytes.len() as u64 > whole.limit {
+                    return Poll::Ready(Err(BodyError::TooLarge));
+                }
                 let bytes = std::mem::take(&mut whole.bytes);
                 self.0 = Source::Read(whole.trailers.take());
                 Poll::Ready(Ok(Some(bytes).filter(|bytes| !bytes.is_empty())))

@@ -71,13 +71,13 @@ impl<IO: Stream, S: Service> Conn<IO, S> {
             }
         };
         let limit = worker.limits.body_bytes_max;
+        let declared = match index.framing {
+            Framing::Length(length) => Some(length),
+            _ => None,
+        };
         let body = if self.protocol.body_is_read() {
-            RequestBody::whole(piece, limit, self.protocol.body().take_trailers())
+            RequestBody::whole(piece, declared.is_some(), limit, self.protocol.body().take_trailers())
         } else {
-            let declared = match index.framing {
-                Framing::Length(length) => Some(length),
-                _ => None,
-            };
             let feed = Rc::new(Feed::default());
             let received_bytes = piece.len() as u64;
             if received_bytes > 0 {

@@ -157,7 +157,8 @@ impl<T> RouteTable<T> {
     fn others(&self, path: &str) -> Lookup<'_, T> {
         let mut methods = MethodSet::default();
         for method in Method::ALL {
-            if self.methods[method as usize].tree.at(path).is_ok() {
+            // Most routers have routes for a few methods only.
+            if self.routed.contains(method) && self.methods[method as usize].tree.at(path).is_ok() {
                 methods.insert(method);
             }
         }

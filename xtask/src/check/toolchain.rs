@@ -23,7 +23,7 @@ pub(super) fn format(root: &Path, fix: bool) -> Result<Outcome> {
 }
 
 /// Features that add code to their package.
-const FEATURES: &str = "armature-core/simd-json";
+const FEATURES: &str = "armature-core/http2,armature-core/simd-json,armature-core/tls";
 
 /// clippy over every target of every package; a warning is a fault.
 pub(super) fn lint(root: &Path) -> Result<Outcome> {
