@@ -1,4 +1,4 @@
-//! Handlers that do not wait cost no allocation per request, through router, extractors and limits.
+//! Handlers that do not wait cost no allocation per request, through router, extractors, limits and middleware.
 //!
 //! The allocator of this test counts by thread, and a handler tells what its worker's thread has counted.
 
@@ -14,7 +14,12 @@ use std::{
     time::Duration,
 };
 
-use armature_core::{Json, Path, Router, Server, SmallString, extract::Param, get};
+use armature_core::{
+    Json, Path, Router, Server, SmallString,
+    extract::Param,
+    get,
+    middleware::{SecurityHeaders, SetRequestId, Timeout},
+};
 
 struct Counting;
 
@@ -64,6 +69,13 @@ fn app() -> Router {
         .route("/sum/{a}/{b}", get(async |Path((a, b)): Path<(u32, u32)>| Json(a + b)))
         .route("/blog/{year}/{slug}", get(async |Path(entry): Path<Entry>| Json(entry)))
         .route("/second/{a}/{b}", get(async |Param(b): Param<1, SmallString>| b))
+        .group("/layered", |layered| {
+            layered.route("/{a}/{b}", get(async |Path((a, b)): Path<(u32, u32)>| Json(a + b))).layer((
+                SetRequestId::new(),
+                SecurityHeaders::new(),
+                Timeout::new(Duration::from_secs(10)),
+            ))
+        })
         .route("/allocations", get(async || ALLOCATIONS.get().to_string()))
 }
 
@@ -106,7 +118,8 @@ fn requests_in_steady_state_allocate_nothing() {
     let serving = thread::spawn(move || server.on_ready(move || ready.send(()).unwrap()).serve(|_| app()));
     is_ready.recv().unwrap();
     let mut stream = connect(address);
-    for path in ["/plaintext", "/json", "/users/12345", "/sum/1/2", "/blog/2024/a-title", "/second/a/b"] {
+    for path in ["/plaintext", "/json", "/users/12345", "/sum/1/2", "/blog/2024/a-title", "/second/a/b", "/layered/1/2"]
+    {
         for depth in [1, 16] {
             let count = |stream: &mut TcpStream| ask(stream, "/allocations", 1).parse::<u64>().unwrap();
             for _ in 0..20 {

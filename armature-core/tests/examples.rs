@@ -82,6 +82,13 @@ const CASES: &[Case] = &[
     ("graceful_shutdown", &[("GET /slow HTTP/1.1|Host: a||", &["200 OK", "worth waiting for"])]),
     ("hello", &[("GET /ada HTTP/1.1|Host: a||", &["200 OK", "hello, ada"])]),
     (
+        "middleware",
+        &[(
+            "GET / HTTP/1.1|Host: a|X-Request-Id: mine|Origin: http://b||",
+            &["request mine", "x-request-id: mine", "access-control-allow-origin: *", "x-frame-options: DENY"],
+        )],
+    ),
+    (
         "metrics",
         &[
             ("GET / HTTP/1.1|Host: a||", &["visit 1"]),
@@ -124,6 +131,7 @@ const CASES: &[Case] = &[
             ("GET /numbers/3 HTTP/1.1|Host: a||", &["chunked", "1\n", "2\n", "3\n"]),
         ],
     ),
+    ("tower", &[("GET /files/Cargo.toml HTTP/1.1|Host: a||", &["200 OK", "last-modified: ", "armature-core"])]),
 ];
 
 #[test]

@@ -152,13 +152,30 @@ impl Response {
                 self.content_type = "";
                 self.remove_lines(name);
             }
-            if self.fields.capacity() == 0 {
-                self.fields = buffer::take();
-            }
-            self.fields.extend_from_slice(name.as_str().as_bytes());
-            self.fields.extend_from_slice(b": ");
-            self.fields.extend_from_slice(value.as_bytes());
-            self.fields.extend_from_slice(b"\r\n");
+            self.append_line(name, value.as_bytes());
+        }
+    }
+
+    /// Sets a field that is not one of those above, to a value that is known to be one.
+    pub(crate) fn set_line(&mut self, name: &HeaderName, value: &[u8]) {
+        self.remove_lines(name);
+        self.append_line(name, value);
+    }
+
+    fn append_line(&mut self, name: &HeaderName, value: &[u8]) {
+        if self.fields.capacity() == 0 {
+            self.fields = buffer::take();
+        }
+        self.fields.extend_from_slice(name.as_str().as_bytes());
+        self.fields.extend_from_slice(b": ");
+        self.fields.extend_from_slice(value);
+        self.fields.extend_from_slice(b"\r\n");
+    }
+
+    /// Forgets the length that the handler declared: the body is another now.
+    pub(crate) fn forget_length(&mut self) {
+        if let Some(rare) = &mut self.rare {
+            rare.declared_length = None;
         }
     }
 
@@ -197,7 +214,8 @@ impl Response {
 
     /// Takes out every line of a field.
     fn remove_lines(&mut self, name: &HeaderName) {
-        if self.fields.is_empty() {
+        // Most are not there, and looking is less than copying the rest.
+        if !self.lines().any(|(candidate, _)| candidate == name.as_str().as_bytes()) {
             return;
         }
         let lines = std::mem::replace(&mut self.fields, buffer::take());

@@ -73,6 +73,11 @@ impl Client {
         self.stream.write_all(bytes.as_bytes()).unwrap();
     }
 
+    /// Resets the connection.
+    pub(crate) fn reset(self) {
+        socket2::SockRef::from(&self.stream).set_linger(Some(Duration::ZERO)).unwrap();
+    }
+
     /// Sends a request: its method and target, fields beside Host and Content-Length, and body.
     pub(crate) fn send_request(&mut self, line: &str, fields: &[(&str, &str)], body: &str) {
         let fields: String = fields.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
@@ -92,6 +97,28 @@ impl Client {
             assert!(read > 0, "end after {:?}", self.received.escape_ascii().to_string());
             self.received.extend_from_slice(&piece[..read]);
         }
+    }
+
+    /// Reads up to and with `mark`.
+    pub(crate) fn read_until(&mut self, mark: &str) {
+        let mut seen = std::mem::take(&mut self.received);
+        loop {
+            if let Some(at) = seen.windows(mark.len()).position(|window| window == mark.as_bytes()) {
+                // The line end of one mark may be the first bytes of the next.
+                self.received = seen.split_off(at + mark.len() - 2);
+                return;
+            }
+            let mut piece = [0; 4_096];
+            let read = self.stream.read(&mut piece).unwrap();
+            assert!(read > 0, "no {mark:?} in {:?}", seen.escape_ascii().to_string());
+            seen.extend_from_slice(&piece[..read]);
+        }
+    }
+
+    /// Reads until the server closes or resets the connection.
+    pub(crate) fn read_to_end(mut self) -> Vec<u8> {
+        let _ = self.stream.read_to_end(&mut self.received);
+        self.received
     }
 
     /// Sends a request and reads its response.
