@@ -90,6 +90,33 @@ impl<'a> Request<'a> {
     }
 }
 
+/// Installs a program from the registry into the lab's own folder, in exactly this version, unless it is there already, and
+/// returns its path.
+///
+/// # Errors
+/// When cargo fails; its messages are on standard error by then.
+pub fn install(package: &str, version: &str) -> Result<PathBuf> {
+    let folder = layout::tools_folder()?.join(format!("{package}-{version}"));
+    let program = folder.join("bin").join(package);
+    if program.is_file() {
+        return Ok(program);
+    }
+    let status = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+        .args(["install", package, "--locked", "--version", &format!("={version}"), "--root"])
+        .arg(&folder)
+        .arg("--target-dir")
+        .arg(folder.join("build"))
+        .env_remove("CARGO_MANIFEST_DIR")
+        .status()
+        .context("cargo cannot be started; is it in PATH?")?;
+    if !status.success() || !program.is_file() {
+        bail!("installing {package} {version} {}; cargo's messages are above", describe(status));
+    }
+    // What it was made of is ten times what it is.
+    let _ = fs::remove_dir_all(folder.join("build"));
+    Ok(program)
+}
+
 /// Flags that belong to a profile but that a profile cannot hold.
 fn profile_flags(profile: &str) -> &'static [&'static str] {
     match profile {

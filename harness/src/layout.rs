@@ -48,6 +48,24 @@ pub fn runs_folder() -> Result<PathBuf> {
     Ok(target_folder()?.join("lab").join("runs"))
 }
 
+/// The folder of the tools that the lab installs for itself. It need not exist.
+///
+/// # Errors
+/// As [`target_folder`].
+pub fn tools_folder() -> Result<PathBuf> {
+    Ok(target_folder()?.join("lab").join("tools"))
+}
+
+/// The file that lists a suite's targets: its own, if it has one, else `lab.toml` in the workspace's root.
+///
+/// # Errors
+/// As [`workspace_root`].
+pub fn lab_of(suite: &str) -> Result<PathBuf> {
+    let root = workspace_root()?;
+    let own = root.join("suites").join(suite).join("lab.toml");
+    Ok(if own.is_file() { own } else { root.join("lab.toml") })
+}
+
 /// cargo takes an empty variable for an absent one.
 fn named(variable: Option<OsString>) -> Option<PathBuf> {
     variable.filter(|value| !value.is_empty()).map(PathBuf::from)

@@ -17,7 +17,6 @@ pub mod name;
 pub mod placement;
 pub mod process;
 mod procfs;
-pub mod program;
 pub mod record;
 pub mod rounds;
 pub mod run;

@@ -76,6 +76,20 @@ pub const ALL: &[Metric] = &[
         "Instructions of the server in user mode for one more request on an open connection (callgrind).",
     ),
     metric(
+        "ns_per_operation",
+        "time/operation",
+        "ns",
+        Better::Lower,
+        "Time of one operation in process: the median of criterion's points in one launch.",
+    ),
+    metric(
+        "instructions_per_operation",
+        "instructions/operation",
+        "",
+        Better::Lower,
+        "Instructions of one operation in process, in user mode (gungraun, callgrind); counted on its inputs and on twice as many.",
+    ),
+    metric(
         "system_calls_per_request",
         "system calls/request",
         "",

@@ -14,7 +14,7 @@ use anyhow::{Context, Result, bail};
 use probe::suite::Event;
 pub use probe::{
     message::Ready,
-    suite::{Case, Database, Depth, Failure, Placement, Plan, Role, Sample, Target, Verification},
+    suite::{Case, Database, Depth, Failure, Goal, Placement, Plan, Reference, Role, Sample, Target, Verification},
 };
 use serde::{Deserialize, Serialize};
 

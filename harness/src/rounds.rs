@@ -11,13 +11,15 @@ use std::{
 };
 
 use anyhow::{Result, bail};
-use probe::suite::{Case, Depth, Event, Failure, Plan, Role, Target, Verification};
+use probe::{
+    program::say,
+    suite::{Case, Depth, Event, Failure, Plan, Role, Target, Verification},
+};
 
 use crate::{
     count::{self, Count},
     database::{self, Provided},
     descriptors,
-    program::say,
     target::{Server, Setup},
     trial::{self, Launch, Scenario},
 };
@@ -363,6 +365,7 @@ mod tests {
                 connections: Some(4_000),
                 depth: Depth::Quick,
                 counted: false,
+                references: Vec::new(),
             };
             let scenario = Scenario {
                 case,

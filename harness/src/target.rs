@@ -41,9 +41,15 @@ pub struct Entry {
     pub name: String,
     /// What it is in the comparison.
     pub role: Role,
-    /// The workspace package that it is built from; its binary has the same name.
+    /// The workspace package that it is built from.
     #[serde(default)]
     pub package: Option<String>,
+    /// The package's binary, where it has another name than the package.
+    #[serde(default)]
+    pub binary: Option<String>,
+    /// The package's binary that is counted, where that is another program and not another build of the same.
+    #[serde(default)]
+    pub counting: Option<String>,
     /// The command of a foreign server.
     #[serde(default)]
     pub command: Vec<String>,

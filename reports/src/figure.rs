@@ -37,6 +37,7 @@ impl Scale {
             .fold(f64::INFINITY, f64::min);
         let (divisor, unit) = match metric.unit {
             "µs" if least.is_finite() && least >= 10_000.0 => (1e3, "ms"),
+            "ns" if least.is_finite() && least >= 10_000.0 => (1e3, "µs"),
             "B" => (1_048_576.0, "MiB"),
             unit => (1.0, unit),
         };
@@ -179,6 +180,8 @@ mod tests {
             ("open_latency_us_p99", vec![81.0, 1_204.0], vec!["81", "1,204"]),
             ("open_latency_us_p99", vec![10_500.0, 120_400.0], vec!["10.5", "120.4"]),
             ("rss_peak_bytes", vec![3_145_728.0, 104_857_600.0], vec!["3.0", "100.0"]),
+            ("ns_per_operation", vec![4.56, 1_234.5], vec!["4.56", "1,234.50"]),
+            ("ns_per_operation", vec![12_345.0, 2_000_000.0], vec!["12.3", "2,000.0"]),
             ("errors", vec![0.0, 3.0], vec!["0", "3"]),
             ("server_cpu_share", vec![0.0, 0.9821], vec!["0.000", "0.982"]),
             ("errors", vec![f64::NAN], vec!["no figure"]),

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use harness::record::{Record, Status};
+use harness::record::{Goal, Record, Status};
 
 /// Longest name shown, characters: four times the longest that the lab's own targets and cases have.
 const NAME_CHARS_MAX: usize = 80;
@@ -58,6 +58,12 @@ fn plan(record: &mut Record) {
         case.id = name(&case.id);
         case.test = name(&case.test);
         case.title = text(&case.title);
+        for reference in &mut case.references {
+            reference.metric = name(&reference.metric);
+            if let Goal::AtMostTarget { target } = &mut reference.goal {
+                *target = name(target);
+            }
+        }
     }
     for artifact in &mut record.artifacts {
         for string in [

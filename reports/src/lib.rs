@@ -24,6 +24,7 @@ mod page;
 mod paint;
 mod plot;
 mod sheet;
+mod study;
 mod template;
 mod terminal;
 mod verdict;

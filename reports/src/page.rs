@@ -11,6 +11,7 @@ use serde::Serialize;
 use crate::{
     Report,
     figure::ROUNDS_FIRM,
+    study::{self, Study},
     verdict::{self, Belief, Verdict},
     view::CaseView,
 };
@@ -30,8 +31,13 @@ pub(crate) struct Page<'a> {
     warning: Option<String>,
     headline: String,
     tally: Vec<String>,
+    /// What decides who leads.
+    decides: String,
     trust: String,
     cautions: Vec<String>,
+    study_title: &'static str,
+    /// The table of figures published by others, where a case has any.
+    study: Option<Study>,
     cases: Vec<CasePage>,
     verification: Vec<Check<'a>>,
     failures: Vec<FailurePage<'a>>,
@@ -122,6 +128,9 @@ impl<'a> Page<'a> {
             warning: report.warning(),
             headline: report.headline(),
             tally: verdict::tally(&report.summary),
+            decides: verdict::words(verdict::decides(report.summary.cases.iter().flat_map(|case| &case.rows))),
+            study_title: study::TITLE,
+            study: study::study(record, &report.summary),
             trust: trust(&report.verdicts),
             cautions: cautions(record),
             cases: report

@@ -7,6 +7,7 @@ use terminal_size::{Width, terminal_size};
 
 use crate::{
     Report,
+    study::{self, Study},
     verdict::{self, Belief, Verdict},
     view::CaseView,
 };
@@ -59,6 +60,9 @@ pub(crate) fn render(report: &Report, style: Style) -> String {
         }
         let _ = writeln!(out);
     }
+    if let Some(study) = study::study(&report.record, &report.summary) {
+        let _ = writeln!(out, "{}\n{}\n", style.paint("1", study::TITLE), study_table(&study, style.width));
+    }
     let _ = writeln!(out, "{}", report.headline());
     for line in verdict::tally(&report.summary) {
         let _ = writeln!(out, "{line}");
@@ -81,7 +85,7 @@ fn tables(case: &CaseView, width: Option<u16>) -> String {
     match width {
         Some(width) if columns(&whole) > usize::from(width) && !case.baselines.is_empty() => {
             let figures = table(case, true, false, Some(width));
-            format!("{figures}\nRequests/s as a ratio\n{}", table(case, false, true, Some(width)))
+            format!("{figures}\n{} as a ratio\n{}", case.decides, table(case, false, true, Some(width)))
         }
         Some(width) => table(case, true, true, Some(width)).to_string(),
         None => whole.to_string(),
@@ -118,6 +122,26 @@ fn table(case: &CaseView, figures: bool, ratios: bool, width: Option<u16>) -> Ta
             cells.extend(row.ratios.iter().map(|ratio| right(&two_lines(&ratio.text, ratio.interval.as_deref()))));
         }
         cells.push(right(&row.rounds));
+        table.add_row(cells);
+    }
+    table
+}
+
+fn study_table(study: &Study, width: Option<u16>) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
+    table.style_mut().row_separator = LineStyle::none();
+    if let Some(width) = width {
+        table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
+    }
+    let mut header = vec![Cell::new("case")];
+    header.extend(study.headings.iter().map(|heading| right(heading)));
+    table.set_header(header);
+    for row in &study.rows {
+        let mut cells = vec![Cell::new(&row.case)];
+        cells.extend([&row.study, &row.rerun, &row.goal].map(|text| right(text)));
+        cells.extend(row.measured.iter().map(|cell| right(&two_lines(&cell.text, cell.interval.as_deref()))));
+        cells.push(right(row.outcome));
         table.add_row(cells);
     }
     table

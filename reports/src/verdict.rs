@@ -1,10 +1,11 @@
 //! Says of each case who leads, by how much, and whether to believe it. Pure: from a summary to sentences.
 //!
 //! Only frameworks are compared: controls show what the layers below cost, and variants are a framework in another
-//! configuration. Requests/s decide, as ratios paired by round. Read next: `figure.rs` (when two are told apart).
+//! configuration. Requests/s decide, or the time of an operation where nothing was requested, as ratios paired by round. Read
+//! next: `figure.rs` (when two are told apart).
 
 use harness::{
-    metric::Better,
+    metric::{self, Better, Metric},
     record::Role,
     stats::Estimate,
     summary::{CaseSummary, Row, Summary},
@@ -13,8 +14,17 @@ use serde::Serialize;
 
 use crate::figure::{ROUNDS_FIRM, Standing, factor, factor_interval, percent};
 
-/// The metric that decides who leads.
-pub(crate) const DECIDES: &str = "requests_per_s";
+/// The metrics that may decide who leads; the first that a case has does.
+const DECIDING: [&str; 2] = ["requests_per_s", "ns_per_operation"];
+
+/// The metric that decides among these rows.
+pub(crate) fn decides<'a>(rows: impl IntoIterator<Item = &'a Row, IntoIter: Clone>) -> &'static Metric {
+    let rows = rows.into_iter();
+    let has = |row: &Row, name: &str| row.metrics.contains_key(name) || row.void.contains_key(name);
+    let known = DECIDING.iter().filter(|name| rows.clone().any(|row| has(row, name)));
+    // The table of metrics has them all.
+    known.chain(&DECIDING).find_map(|name| metric::find(name)).unwrap_or(&metric::ALL[0])
+}
 
 /// What can be said of a case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -55,7 +65,7 @@ pub struct Verdict {
     pub kind: Kind,
     /// Who leads, where someone does.
     pub leader: Option<String>,
-    /// Requests/s of the first over the second.
+    /// The deciding figure of the first over that of the second.
     pub ratio: Option<Estimate>,
     /// Who is second.
     pub second: Option<String>,
@@ -69,16 +79,17 @@ pub struct Verdict {
 
 /// The verdict on `case`, of which `rounds_planned` were to be run.
 pub(crate) fn verdict(case: &CaseSummary, rounds_planned: u32) -> Verdict {
+    let by = decides(&case.rows);
     let mut field: Vec<&Row> = case.rows.iter().filter(|row| row.role == Role::Framework).collect();
     // Stable, so that equal figures keep the plan's order.
-    field.sort_by(|a, b| reached(b).total_cmp(&reached(a)));
-    let figures = field.iter().filter(|row| reached(row) > f64::NEG_INFINITY).count();
+    field.sort_by(|a, b| merit(b, by).total_cmp(&merit(a, by)));
+    let figures = field.iter().filter(|row| merit(row, by) > f64::NEG_INFINITY).count();
     let mut verdict = match figures {
         0 => empty(case, Kind::Nothing, "No framework has a figure".to_owned()),
         1 => empty(case, Kind::Alone, format!("Only {} has a figure", field[0].target)),
-        _ => compare(case, &field[..figures]),
+        _ => compare(case, &field[..figures], by),
     };
-    verdict.reasons.extend(reservations(&field, rounds_planned));
+    verdict.reasons.extend(reservations(&field, rounds_planned, by));
     verdict
 }
 
@@ -95,18 +106,19 @@ fn empty(case: &CaseSummary, kind: Kind, headline: String) -> Verdict {
     }
 }
 
-/// The figure, or what was reached at least; minus infinity for neither.
-fn reached(row: &Row) -> f64 {
-    row.metrics.get(DECIDES).or_else(|| row.bounds.get(DECIDES)).map_or(f64::NEG_INFINITY, |estimate| estimate.median)
+/// What a row is ordered by, more being better: the figure, or what was reached at least; minus infinity for neither.
+pub(crate) fn merit(row: &Row, by: &Metric) -> f64 {
+    let figure = row.metrics.get(by.name).or_else(|| row.bounds.get(by.name));
+    figure.map_or(f64::NEG_INFINITY, |figure| if by.better == Better::Lower { -figure.median } else { figure.median })
 }
 
 /// At least two rows with a figure or a bound, the largest first.
-fn compare(case: &CaseSummary, field: &[&Row]) -> Verdict {
+fn compare(case: &CaseSummary, field: &[&Row], by: &Metric) -> Verdict {
     let (first, second) = (field[0], field[1]);
     let bounded: Vec<&str> =
-        field.iter().filter(|row| row.bounds.contains_key(DECIDES)).map(|row| row.target.as_str()).collect();
+        field.iter().filter(|row| row.bounds.contains_key(by.name)).map(|row| row.target.as_str()).collect();
     if bounded == [first.target.as_str()]
-        && let Some(verdict) = at_least(case, field)
+        && let Some(verdict) = at_least(case, field, by)
     {
         return verdict;
     }
@@ -118,26 +130,26 @@ fn compare(case: &CaseSummary, field: &[&Row]) -> Verdict {
         );
     }
     let ratios: Vec<(&str, Option<&Estimate>)> =
-        field[1..].iter().map(|row| (row.target.as_str(), ratio(first, &row.target))).collect();
+        field[1..].iter().map(|row| (row.target.as_str(), ratio(first, &row.target, by))).collect();
     if ratios.iter().any(|(_, ratio)| ratio.is_none()) {
         return empty(case, Kind::Unknown, "Who leads is not known: the frameworks have no round in common".to_owned());
     }
-    let mut verdict = paired(case, first, &ratios);
+    let mut verdict = paired(case, first, &ratios, by);
     verdict.second = Some(second.target.clone());
-    verdict.ratio = ratio(first, &second.target).copied();
+    verdict.ratio = ratio(first, &second.target, by).copied();
     verdict
 }
 
-fn ratio<'a>(row: &'a Row, other: &str) -> Option<&'a Estimate> {
-    row.ratios.get(other)?.get(DECIDES)
+fn ratio<'a>(row: &'a Row, other: &str, by: &Metric) -> Option<&'a Estimate> {
+    row.ratios.get(other)?.get(by.name)
 }
 
 /// The first is void because the generator was at its limit, all others have figures that it is over.
-fn at_least(case: &CaseSummary, field: &[&Row]) -> Option<Verdict> {
+fn at_least(case: &CaseSummary, field: &[&Row], by: &Metric) -> Option<Verdict> {
     let (first, second) = (field[0], field[1]);
-    let bound = first.bounds.get(DECIDES)?;
-    let over = field[1..].iter().all(|row| row.metrics.get(DECIDES).is_some_and(|figure| figure.high < bound.low));
-    let behind = second.metrics.get(DECIDES)?.median;
+    let bound = first.bounds.get(by.name)?;
+    let over = field[1..].iter().all(|row| row.metrics.get(by.name).is_some_and(|figure| figure.high < bound.low));
+    let behind = second.metrics.get(by.name)?.median;
     (over && behind > 0.0).then(|| Verdict {
         leader: Some(first.target.clone()),
         second: Some(second.target.clone()),
@@ -159,14 +171,14 @@ fn at_least(case: &CaseSummary, field: &[&Row]) -> Option<Verdict> {
     })
 }
 
-fn paired(case: &CaseSummary, first: &Row, ratios: &[(&str, Option<&Estimate>)]) -> Verdict {
+fn paired(case: &CaseSummary, first: &Row, ratios: &[(&str, Option<&Estimate>)], by: &Metric) -> Verdict {
     let rounds = ratios.iter().filter_map(|(_, ratio)| Some(ratio.as_ref()?.n)).min().unwrap_or(0);
     let stands = |wanted: &[Standing]| -> Vec<&str> {
         ratios
             .iter()
             .filter(|(_, ratio)| {
                 ratio
-                    .and_then(|ratio| Standing::of(ratio, Better::Higher))
+                    .and_then(|ratio| Standing::of(ratio, by.better))
                     .is_some_and(|standing| wanted.contains(&standing))
             })
             .map(|(name, _)| *name)
@@ -175,7 +187,7 @@ fn paired(case: &CaseSummary, first: &Row, ratios: &[(&str, Option<&Estimate>)])
     let level = stands(&[Standing::Alike, Standing::Unjudged, Standing::Worse]);
     let seen: Vec<String> = ratios.iter().filter_map(|(name, ratio)| ratio.map(|ratio| against(name, ratio))).collect();
     let (kind, leader, headline) = if level.is_empty() {
-        let lead = ratios[0].1.map_or_else(String::new, |ratio| lead(ratio.median, ratios[0].0));
+        let lead = ratios[0].1.map_or_else(String::new, |ratio| lead(ratio.median, ratios[0].0, by));
         (Kind::Leads, Some(first.target.clone()), format!("{} leads: {lead}", first.target))
     } else if rounds < 2 {
         (Kind::Unknown, None, format!("{} was ahead in the one round there is", first.target))
@@ -200,12 +212,21 @@ fn paired(case: &CaseSummary, first: &Row, ratios: &[(&str, Option<&Estimate>)])
     Verdict { leader, belief: belief(rounds), reasons, ..empty(case, kind, headline) }
 }
 
-fn lead(ratio: f64, second: &str) -> String {
-    if ratio < 2.0 {
-        format!("{} requests/s than {second}", percent(ratio))
-    } else {
-        format!("{} × the requests/s of {second}", factor(ratio))
+/// How far the first is ahead of the second.
+fn lead(ratio: f64, second: &str, by: &Metric) -> String {
+    let what = words(by);
+    match by.better {
+        Better::Lower if ratio > 0.5 => format!("{} {what} than {second}", percent(ratio)),
+        Better::Lower => format!("{second} takes {} × its {what}", factor(1.0 / ratio)),
+        _ if ratio < 2.0 => format!("{} {what} than {second}", percent(ratio)),
+        _ => format!("{} × the {what} of {second}", factor(ratio)),
     }
+}
+
+/// A metric's title in the middle of a sentence.
+pub(crate) fn words(metric: &Metric) -> String {
+    let mut letters = metric.title.chars();
+    letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
 }
 
 fn against(name: &str, ratio: &Estimate) -> String {
@@ -224,11 +245,11 @@ fn belief(rounds: u32) -> Belief {
 }
 
 /// What else a reader must know of the frameworks of this case.
-fn reservations(field: &[&Row], rounds_planned: u32) -> Vec<String> {
+fn reservations(field: &[&Row], rounds_planned: u32, by: &Metric) -> Vec<String> {
     let mut reasons = Vec::new();
     for row in field {
         let name = &row.target;
-        if reached(row) == f64::NEG_INFINITY {
+        if merit(row, by) == f64::NEG_INFINITY {
             let why = row.problems.first().cloned().unwrap_or_else(|| "nothing was measured".to_owned());
             reasons.push(format!("{name} has no figure: {why}"));
             continue;
@@ -236,7 +257,7 @@ fn reservations(field: &[&Row], rounds_planned: u32) -> Vec<String> {
         if row.rounds < rounds_planned {
             reasons.push(format!("{name} has {} of {rounds_planned} rounds", row.rounds));
         }
-        if let (Some(rounds), false) = (row.void_rounds.get(DECIDES), row.void.contains_key(DECIDES)) {
+        if let (Some(rounds), false) = (row.void_rounds.get(by.name), row.void.contains_key(by.name)) {
             reasons.push(format!("{rounds} of {} rounds of {name} are void", row.rounds));
         }
         if row.metrics.get("errors").is_some_and(|errors| errors.high > 0.0) {
@@ -294,7 +315,10 @@ pub(crate) fn tally(summary: &Summary) -> Vec<String> {
     let against = |other: &&str| {
         let standings: Vec<Standing> = rows()
             .filter(|row| row.target == *subject)
-            .filter_map(|row| Standing::of(ratio(row, other)?, Better::Higher))
+            .filter_map(|row| {
+                let by = decides([row]);
+                Standing::of(ratio(row, other, by)?, by.better)
+            })
             .collect();
         let of = |standing: Standing| standings.iter().filter(|seen| **seen == standing).count();
         let mut parts = Vec::new();

@@ -14,15 +14,17 @@ use serde::Serialize;
 use crate::{
     figure::{Scale, Standing, factor, factor_interval},
     paint::Palette,
-    verdict::{DECIDES, list},
+    verdict::{decides, list, merit},
 };
 
 /// The project's own framework: it is compared with the others, so it is no baseline itself.
-const SUBJECT: &str = "armature";
+pub(crate) const SUBJECT: &str = "armature";
 
-/// The figures of the league table; all others stand in the table of everything.
-const LEAGUE: &[&str] =
-    &[DECIDES, "cpu_us_per_request", "open_latency_us_p50", "open_latency_us_p99", "rss_peak_bytes"];
+/// The figures of the league table, by what decides; all others stand in the table of everything.
+const LEAGUES: &[&[&str]] = &[
+    &["requests_per_s", "cpu_us_per_request", "open_latency_us_p50", "open_latency_us_p99", "rss_peak_bytes"],
+    &["ns_per_operation", "instructions_per_operation"],
+];
 
 /// A figure as text.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -89,6 +91,8 @@ pub(crate) struct MetricRow {
 pub(crate) struct CaseView {
     pub(crate) id: String,
     pub(crate) title: String,
+    /// The metric that decides, in words.
+    pub(crate) decides: String,
     pub(crate) baselines: Vec<String>,
     pub(crate) columns: Vec<Column>,
     pub(crate) rows: Vec<LeagueRow>,
@@ -102,12 +106,15 @@ pub(crate) struct CaseView {
 /// The words for one case, of which `rounds_planned` were to be run.
 pub(crate) fn case(case: &CaseSummary, palette: &Palette<'_>, rounds_planned: u32) -> CaseView {
     let rows = ordered(case);
+    let by = decides(&case.rows);
     let baselines = baselines(case);
-    let league: Vec<&Metric> = LEAGUE.iter().filter_map(|name| metric::find(name)).collect();
+    let league = LEAGUES.iter().filter(|league| league[0] == by.name).copied().flatten();
+    let league: Vec<&Metric> = league.filter_map(|name| metric::find(name)).collect();
     let scales: Vec<Scale> = league.iter().map(|metric| scale(metric, &rows)).collect();
     CaseView {
         id: case.id.clone(),
         title: case.title.clone(),
+        decides: by.title.to_owned(),
         columns: league
             .iter()
             .zip(&scales)
@@ -120,12 +127,12 @@ pub(crate) fn case(case: &CaseSummary, palette: &Palette<'_>, rounds_planned: u3
         rows: rows
             .iter()
             .map(|row| LeagueRow {
-                rank: rank(row, &rows),
+                rank: rank(row, &rows, by),
                 target: row.target.clone(),
                 role: role(row.role),
                 rounds: format!("{} of {rounds_planned}", row.rounds),
                 cells: league.iter().zip(&scales).map(|(metric, scale)| cell(row, metric, scale)).collect(),
-                ratios: ratios(row, DECIDES, &baselines),
+                ratios: ratios(row, by.name, &baselines),
                 paint: palette.of(&row.target).class,
             })
             .collect(),
@@ -140,12 +147,10 @@ pub(crate) fn case(case: &CaseSummary, palette: &Palette<'_>, rounds_planned: u3
     }
 }
 
-/// Frameworks by requests/s, then variants, then controls, those two in the plan's order.
+/// Frameworks by what decides, then variants, then controls, those two in the plan's order.
 pub(crate) fn ordered(case: &CaseSummary) -> Vec<&Row> {
     let mut rows: Vec<&Row> = case.rows.iter().collect();
-    let reached = |row: &Row| {
-        row.metrics.get(DECIDES).or_else(|| row.bounds.get(DECIDES)).map_or(f64::NEG_INFINITY, |figure| figure.median)
-    };
+    let by = decides(&case.rows);
     rows.sort_by(|a, b| {
         let place = |row: &Row| match row.role {
             Role::Framework => 0,
@@ -153,7 +158,7 @@ pub(crate) fn ordered(case: &CaseSummary) -> Vec<&Row> {
             Role::Control => 2,
         };
         let by_figure = match a.role {
-            Role::Framework => reached(b).total_cmp(&reached(a)),
+            Role::Framework => merit(b, by).total_cmp(&merit(a, by)),
             Role::Variant | Role::Control => std::cmp::Ordering::Equal,
         };
         place(a).cmp(&place(b)).then(by_figure)
@@ -170,13 +175,13 @@ fn baselines(case: &CaseSummary) -> Vec<String> {
 }
 
 /// 1 + the number of frameworks that are demonstrably ahead; `=` when several share it. A dash where it cannot be said.
-fn rank(row: &Row, rows: &[&Row]) -> String {
+fn rank(row: &Row, rows: &[&Row], by: &Metric) -> String {
     let field: Vec<&&Row> =
-        rows.iter().filter(|row| row.role == Role::Framework && row.metrics.contains_key(DECIDES)).collect();
+        rows.iter().filter(|row| row.role == Role::Framework && row.metrics.contains_key(by.name)).collect();
     let ahead_of = |row: &Row| -> Option<usize> {
         let mut ahead = 0;
         for other in field.iter().filter(|other| other.target != row.target) {
-            match Standing::of(other.ratios.get(&row.target)?.get(DECIDES)?, Better::Higher)? {
+            match Standing::of(other.ratios.get(&row.target)?.get(by.name)?, by.better)? {
                 Standing::Better => ahead += 1,
                 Standing::Worse | Standing::Alike => {}
                 Standing::Unjudged => return None,
@@ -184,8 +189,8 @@ fn rank(row: &Row, rows: &[&Row]) -> String {
         }
         Some(ahead)
     };
-    let open = rows.iter().any(|row| row.role == Role::Framework && row.bounds.contains_key(DECIDES));
-    if open || row.role != Role::Framework || !row.metrics.contains_key(DECIDES) {
+    let open = rows.iter().any(|row| row.role == Role::Framework && row.bounds.contains_key(by.name));
+    if open || row.role != Role::Framework || !row.metrics.contains_key(by.name) {
         return "–".to_owned();
     }
     match ahead_of(row) {

@@ -5,7 +5,7 @@ mod fixture;
 use std::collections::{BTreeMap, BTreeSet};
 
 use harness::{
-    record::{Failure, Record, Role, Status},
+    record::{Failure, Goal, Record, Reference, Role, Status},
     summary::Row,
 };
 use reports::{COLUMNS, Kind, Report, Style};
@@ -342,4 +342,51 @@ fn files_are_written_whole_or_the_folder_is_named() {
     let nowhere = folder.path().join("no-such-folder");
     let error = format!("{:#}", report.write_all(&nowhere).unwrap_err());
     assert!(error.contains("no-such-folder") && error.contains("cannot be written"), "{error}");
+}
+
+/// Frameworks and a control in process, in one case with a published figure and in one whose goal is the control's figure.
+fn in_process() -> Record {
+    let mut record = fixture::cut(7, 2);
+    let kept = ["armature", "axum", "hyper"];
+    record.plan.targets.retain(|target| kept.contains(&target.name.as_str()));
+    record.samples.retain(|sample| kept.contains(&sample.target.as_str()));
+    for (sample, drift) in record.samples.iter_mut().zip([1.0, 1.01, 0.99].into_iter().cycle()) {
+        let ns = match sample.target.as_str() {
+            "armature" => 40.0,
+            "axum" => 100.0,
+            _ => 35.0,
+        };
+        sample.histograms.clear();
+        sample.metrics = [("ns_per_operation".to_owned(), ns * drift)].into();
+    }
+    let reference = |goal| Reference { metric: "ns_per_operation".to_owned(), study: 386.0, rerun: 14_400.0, goal };
+    record.cases[0].references.push(reference(Goal::AtMost { figure: 55.0 }));
+    record.cases[1].references.push(reference(Goal::AtMostTarget { target: "hyper".to_owned() }));
+    record
+}
+
+#[test]
+fn in_process_the_least_time_leads_and_published_figures_stand_beside() {
+    let mut record = in_process();
+    let report = Report::new(&record);
+    let verdict = &report.verdicts()[0];
+    assert_eq!(verdict.leader.as_deref(), Some("armature"));
+    assert!(verdict.headline.starts_with("armature leads: axum takes 2.5"), "{}", verdict.headline);
+    let markdown = report.markdown().unwrap();
+    let row = |start: &str| {
+        let table = markdown.split("Beside the study's figures").nth(1).unwrap();
+        table.lines().find(|line| line.starts_with(start)).unwrap().to_owned()
+    };
+    let first = row("| Plaintext");
+    assert!(first.contains("| 386 ns | 14.4 µs | ≤ 55.0 ns |") && first.ends_with("| yes |"), "{first}");
+    let second = row("| JSON");
+    assert!(second.contains("≤ hyper (35.0 ns)") && second.ends_with("| no |"), "{second}");
+    for rendering in [report.html().unwrap(), report.terminal_tables(PLAIN)] {
+        assert!(rendering.contains("Beside the study's figures"), "{rendering}");
+    }
+    // The control has no figure, so there is nothing to hold the second against.
+    record.samples.retain(|sample| sample.target != "hyper");
+    assert!(Report::new(&record).markdown().unwrap().contains("not known"));
+    record.cases.iter_mut().for_each(|case| case.references.clear());
+    assert!(!Report::new(&record).markdown().unwrap().contains("Beside the study's figures"));
 }

@@ -50,6 +50,7 @@ const INTERRUPTED: u8 = 130;
   cargo xtask bench --database postgres --case fortunes  against a private PostgreSQL cluster
   cargo xtask bench --connections 16,64,256 --full
   cargo xtask bench --suite engine --case json           times, and instructions, system calls and allocations a request
+  cargo xtask bench --suite micro --quick                in process: nanoseconds and instructions an operation
   cargo xtask bench --quick --json > summary.json        for programs; progress stays on standard error
   cargo xtask bench --list                               the cases and targets there are
 
@@ -92,7 +93,7 @@ pub(crate) struct Bench {
     /// The profile that the servers are built with.
     #[arg(long, default_value = "lto-fat", value_parser = PossibleValuesParser::new(build::PROFILES))]
     profile: String,
-    /// The file that lists the targets [lab.toml in the workspace's root].
+    /// The file that lists the targets [the suite's own lab.toml, or that in the workspace's root].
     #[arg(long, value_name = "FILE")]
     lab: Option<PathBuf>,
     /// Seed of the order of targets.
@@ -136,13 +137,10 @@ impl Bench {
         if private_database && !self.list && harness::database::postgres_binaries().is_none() {
             bail!("no PostgreSQL server binaries in PATH or /usr/lib/postgresql; {}", harness::database::POSTGRES_CURE);
         }
-        let lab = match &self.lab {
-            Some(lab) => lab.clone(),
-            None => layout::workspace_root()?.join("lab.toml"),
-        };
-        let entries = harness::target::entries(&lab)?;
-        let chosen = harness::target::choose(&entries, &self.targets)?;
         let suite = prepare::suite(&self.suite)?;
+        let own_lab = layout::lab_of(&self.suite)?;
+        let entries = harness::target::entries(self.lab.as_ref().unwrap_or(&own_lab))?;
+        let chosen = harness::target::choose(&entries, &self.targets)?;
         if self.list {
             return prepare::print_list(&suite, &entries);
         }
@@ -153,7 +151,8 @@ impl Bench {
         let folder = self.out.clone().map_or_else(|| Ok(layout::runs_folder()?.join(&id)), Ok::<_, anyhow::Error>)?;
         make_folder(&folder)?;
         let counted = prepare::is_counted(&suite, &self.cases)?;
-        let prepared = match prepare::build(&chosen, &self.profile, &host, counted) {
+        let kind = prepare::kind(&self.suite)?;
+        let prepared = match prepare::build(&chosen, &self.profile, &host, counted, kind) {
             Ok(prepared) => prepared,
             // A Ctrl-C during the build reaches cargo too, which fails then.
             Err(_) if interrupted.load(Ordering::Relaxed) => return Ok(ExitCode::from(INTERRUPTED)),
@@ -199,6 +198,7 @@ impl Bench {
             placement,
             loadgen: prepared.loadgen.clone(),
             seeder: prepared.seeder.clone(),
+            runner: prepared.runner.clone(),
             seed: self.seed,
         }
     }

@@ -1,7 +1,7 @@
 //! The tiny library inside every measured process, and the words that the lab's processes exchange.
 //!
 //! A server under test links it for [`Options`] (the command line every target shares) and [`Control`] (the channel
-//! on which the lab asks for counters and for an end). A suite links it for [`suite`], the load generator for
+//! on which the lab asks for counters and for an end). A suite links it for [`suite`] and [`program`], the load generator for
 //! [`load`]. All messages are JSON, one object a line, so that a program in any language can take part.
 //!
 //! Read next: `message.rs` (what is said), `control.rs` (how a target says it), `load.rs`, `suite.rs`.
@@ -12,6 +12,7 @@ pub mod control;
 pub mod load;
 pub mod message;
 pub mod options;
+pub mod program;
 pub mod suite;
 pub mod usage;
 pub mod versions;

@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use crate::message::Ready;
 
 /// One thing a suite can measure on one target.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Case {
     /// Unique within the suite, for example `queries-20`; with several concurrency levels `queries-20@256`.
     pub id: String,
@@ -25,6 +25,38 @@ pub struct Case {
     /// Whether something is counted in it, which takes one more build of every target.
     #[serde(default)]
     pub counted: bool,
+    /// Figures published by others for the same thing, for reports to show beside what was measured.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub references: Vec<Reference>,
+}
+
+/// A figure that others have published, and what is aimed at.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Reference {
+    /// The metric that all of it is in.
+    pub metric: String,
+    /// As it was published, on its authors' machine.
+    pub study: f64,
+    /// The same code run again for this project, on a virtual machine of two cores.
+    pub rerun: f64,
+    /// What is aimed at there.
+    pub goal: Goal,
+}
+
+/// What is aimed at in a case.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "goal", rename_all = "snake_case")]
+pub enum Goal {
+    /// At most so much.
+    AtMost {
+        /// In the unit of the reference's metric.
+        figure: f64,
+    },
+    /// At most what another target shows in the same run.
+    AtMostTarget {
+        /// Its name.
+        target: String,
+    },
 }
 
 /// How much of a suite is run when no case is named; each includes those before it.
@@ -66,15 +98,19 @@ pub struct Plan {
     pub database: Database,
     /// Which CPUs do what.
     pub placement: Placement,
-    /// The load generator's binary.
+    /// The load generator's binary; empty for a suite that sends nothing.
     pub loadgen: PathBuf,
-    /// The binary that fills a database with the World and Fortune tables.
+    /// The binary that fills a database with the World and Fortune tables; empty for a suite that sends nothing.
     pub seeder: PathBuf,
+    /// The binary that runs benchmarks under valgrind, for a suite in which targets are programs of benchmarks; empty
+    /// otherwise.
+    #[serde(default)]
+    pub runner: PathBuf,
     /// Seed of every order and choice.
     pub seed: u64,
 }
 
-/// A server under test, ready to be started.
+/// A server under test, or a program of benchmarks, ready to be started.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Target {
     /// Its name in reports.
@@ -83,7 +119,7 @@ pub struct Target {
     pub role: Role,
     /// Program and arguments. `{port}`, `{workers}` and `{database}` are filled in for servers without a control channel.
     pub command: Vec<String>,
-    /// The same for the build that counts its allocations; empty where there is none.
+    /// The same for the build that counts: its allocations, or the instructions of its benchmarks. Empty where there is none.
     #[serde(default)]
     pub counting: Vec<String>,
     /// The families of cases it serves; empty means all.

@@ -22,7 +22,14 @@ use serde::Serialize;
 use crate::{Report, paint::Palette, view};
 
 /// Metrics drawn as bars.
-const BARS: &[&str] = &["requests_per_s", "cpu_us_per_request", "open_latency_us_p99", "rss_peak_bytes"];
+const BARS: &[&str] = &[
+    "requests_per_s",
+    "cpu_us_per_request",
+    "open_latency_us_p99",
+    "rss_peak_bytes",
+    "ns_per_operation",
+    "instructions_per_operation",
+];
 
 /// A drawing for the page.
 #[derive(Debug, Serialize)]

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use super::*;
 
+const DECIDES: &str = DECIDING[0];
+
 fn estimate(median: f64, low: f64, high: f64, n: u32) -> Estimate {
     Estimate { median, low, high, n }
 }

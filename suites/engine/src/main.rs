@@ -5,7 +5,8 @@
 
 use std::process::ExitCode;
 
-use harness::{program, rounds};
+use harness::rounds;
+use probe::program;
 
 mod scenario;
 mod verify;

@@ -75,6 +75,7 @@ fn one(test: &str, id: &str, title: &str, requests: Vec<Request>) -> Scenario {
             connections: None,
             depth: Depth::Quick,
             counted: false,
+            references: Vec::new(),
         },
         pipeline: 1,
         requests,

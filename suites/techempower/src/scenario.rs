@@ -55,6 +55,7 @@ fn one(test: &str, title: &str, path: &str, body: Body) -> Scenario {
             connections: None,
             depth: Depth::Quick,
             counted: false,
+            references: Vec::new(),
         },
         pipeline: 1,
         requests: vec![request(path.to_owned(), body)],

@@ -17,15 +17,18 @@ use harness::{
 use probe::suite::{Depth, Target};
 
 /// What a run starts from.
+#[derive(Default)]
 pub(super) struct Prepared {
     /// Ready to be started.
     pub(super) targets: Vec<Target>,
     /// The exact binaries.
     pub(super) artifacts: Vec<Artifact>,
-    /// The load generator.
+    /// The load generator; empty for a suite of programs.
     pub(super) loadgen: PathBuf,
-    /// The program that fills and dumps the database.
+    /// The program that fills and dumps the database; empty for a suite of programs.
     pub(super) seeder: PathBuf,
+    /// The program that runs benchmarks under valgrind; empty for a suite of servers, and where it cannot be had.
+    pub(super) runner: PathBuf,
 }
 
 /// Builds the suite of that name and returns its program.
@@ -98,34 +101,77 @@ pub(super) fn print_list(program: &Path, entries: &[Entry]) -> Result<ExitCode> 
     Ok(ExitCode::SUCCESS)
 }
 
-/// Builds the load generator, the seeder and the targets, each alone.
-pub(super) fn build(entries: &[Entry], profile: &str, host: &Host, counted: bool) -> Result<Prepared> {
-    let mut packages: Vec<&str> = entries.iter().filter_map(|entry| entry.package.as_deref()).collect();
-    packages.dedup();
-    let steps = packages.len() + 2;
+/// How a suite meets its targets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// As servers, behind sockets.
+    Servers,
+    /// As programs of benchmarks, which its own lab.toml lists.
+    Programs,
+}
+
+/// How the suite of that name meets its targets.
+pub(super) fn kind(suite: &str) -> Result<Kind> {
+    let is_shared = layout::lab_of(suite)? == layout::workspace_root()?.join("lab.toml");
+    Ok(if is_shared { Kind::Servers } else { Kind::Programs })
+}
+
+/// A binary to build, and what is built of it.
+struct Build<'a> {
+    package: &'a str,
+    binary: &'a str,
+    /// The program that is counted, if it is another one.
+    counting: Option<&'a str>,
+    timed: PathBuf,
+    counted: Option<PathBuf>,
+}
+
+/// Builds the targets, each alone, and what else the suite needs.
+pub(super) fn build(entries: &[Entry], profile: &str, host: &Host, counted: bool, kind: Kind) -> Result<Prepared> {
+    let mut builds: Vec<Build<'_>> = Vec::new();
+    for entry in entries {
+        let Some(package) = entry.package.as_deref() else { continue };
+        let binary = entry.binary.as_deref().unwrap_or(package);
+        if !builds.iter().any(|build| build.binary == binary) {
+            let counting = entry.counting.as_deref();
+            builds.push(Build { package, binary, counting, timed: PathBuf::new(), counted: None });
+        }
+    }
+    let steps = builds.len() + 2;
     let begun = Instant::now();
     let step = |number: usize, what: &str, why: &str| {
         say(&format!("[{number}/{steps}, {} s] Building {what}: {why}.", begun.elapsed().as_secs()));
     };
-    step(1, "loadgen", "the load generator (profile release)");
-    let loadgen = Request::new("loadgen", "release").build()?;
-    let mut binaries = Vec::new();
-    for (index, package) in packages.iter().enumerate() {
-        step(index + 2, package, &format!("a server under test (profile {profile})"));
-        // First, so that the timed build is what lies where cargo puts it afterwards.
-        let counting = if counted { Some(counting(package, profile)?) } else { None };
-        binaries.push((*package, Request::new(package, profile).build()?, counting));
+    let mut prepared = Prepared::default();
+    if kind == Kind::Servers {
+        step(1, "loadgen", "the load generator (profile release)");
+        prepared.loadgen = Request::new("loadgen", "release").build()?;
+    } else if counted && builds.iter().any(|build| build.counting.is_some()) {
+        step(1, "gungraun-runner", "it runs benchmarks under valgrind");
+        prepared.runner = runner();
     }
-    step(steps, "workload-seed", "it fills the database and reads it behind the servers' backs (profile release)");
-    let seeder =
-        Request { binary: "workload-seed", features: &["database"], ..Request::new("workload", profile) }.build()?;
-    let mut prepared = Prepared { targets: Vec::new(), artifacts: Vec::new(), loadgen, seeder };
+    for (index, build) in builds.iter_mut().enumerate() {
+        let what = if kind == Kind::Servers { "a server under test" } else { "the benchmarks" };
+        step(index + 2, build.binary, &format!("{what} (profile {profile})"));
+        let request = Request { binary: build.binary, ..Request::new(build.package, profile) };
+        build.counted = match build.counting {
+            _ if !counted => None,
+            Some(binary) => Some(Request { binary, ..request }.build()?),
+            // First, so that the timed build is what lies where cargo puts it afterwards.
+            None => Some(counting(build.package, profile)?),
+        };
+        build.timed = request.build()?;
+    }
+    if kind == Kind::Servers {
+        step(steps, "workload-seed", "it fills the database and reads it behind the servers' backs (profile release)");
+        let seeder = Request { binary: "workload-seed", features: &["database"], ..Request::new("workload", profile) };
+        prepared.seeder = seeder.build()?;
+    }
     for entry in entries {
-        let (binary, counting) = match &entry.package {
-            Some(package) => binaries
-                .iter()
-                .find(|(name, ..)| name == package)
-                .map_or((None, None), |(_, path, counting)| (Some(path.clone()), counting.as_deref())),
+        let build =
+            builds.iter().find(|build| Some(build.binary) == entry.binary.as_deref().or(entry.package.as_deref()));
+        let (binary, counting) = match build {
+            Some(build) => (Some(build.timed.clone()), build.counted.as_deref()),
             None => (entry.command.first().and_then(build::find_program), None),
         };
         let Some(binary) = binary else {
@@ -139,6 +185,19 @@ pub(super) fn build(entries: &[Entry], profile: &str, host: &Host, counted: bool
         prepared.targets.push(target(entry, &binary, counting));
     }
     Ok(prepared)
+}
+
+/// The program that runs benchmarks under valgrind, in the version of the library in the lock file; installed if it is not
+/// there yet. Where it cannot be had the path is empty, and the suite measures times only and says so.
+fn runner() -> PathBuf {
+    if build::find_program("valgrind").is_none() {
+        return PathBuf::new();
+    }
+    let version = probe::versions::locked(&["gungraun"]).remove("gungraun").unwrap_or_default();
+    build::install("gungraun-runner", &version).unwrap_or_else(|error| {
+        say(&format!("{error:#}"));
+        PathBuf::new()
+    })
 }
 
 fn target(entry: &Entry, binary: &Path, counting: Option<&Path>) -> Target {

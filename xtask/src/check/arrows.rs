@@ -52,7 +52,7 @@ const ROOMS: &[Room] = &[
 ];
 
 /// Suites that call the frameworks in their own process; they never see the harness, which judges them.
-const IN_PROCESS: &[&str] = &["armature-core", "axum", "actix-web", "probe"];
+const IN_PROCESS: &[&str] = &["armature-core", "axum", "actix-http", "actix-web", "probe"];
 
 /// Crates that make a package depend on a framework, ours aside.
 const FRAMEWORKS: &[&str] =
@@ -128,7 +128,7 @@ mod tests {
 
     #[test]
     fn arrows_of_the_map_pass_and_others_do_not() {
-        let all = ["armature-core", "harness", "probe", "workload", "loadgen", "xtask"];
+        let all = ["armature-core", "harness", "probe", "workload", "loadgen", "suite-micro", "xtask"];
         for (package, dependency, allowed) in [
             ("xtask", "harness", true),
             ("xtask", "armature-core", false),
@@ -141,6 +141,8 @@ mod tests {
             ("armature-core", "tokio", true),
             ("armature-core", "probe", false),
             ("armature-core", "hyper", false),
+            ("suite-micro", "armature-core", true),
+            ("suite-micro", "harness", false),
         ] {
             let arrows: Vec<(&str, &[&str])> = all
                 .iter()

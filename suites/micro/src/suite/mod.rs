@@ -1,0 +1,240 @@
+//! The suite: from a plan to samples, by starting the programs that measure.
+//!
+//! A round launches every target in every case once, targets in turn; one launch is one sample. Instructions are counted
+//! afterwards, in launches of their own. Nothing is measured in this process. Read next: `launch.rs`, `time.rs`, `count.rs`.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    thread,
+};
+
+use anyhow::{Result, bail};
+use launch::{Launched, Program};
+use nix::{
+    sched::{CpuSet, sched_setaffinity},
+    unistd::Pid,
+};
+use probe::{
+    program::say,
+    suite::{Case, Event, Failure, Plan, Sample, Target, Verification},
+};
+
+pub mod count;
+mod launch;
+pub mod time;
+
+/// The cases that a plan asks for: those named by family or id, or all that its depth includes.
+#[must_use]
+pub fn chosen(all: Vec<Case>, plan: &Plan) -> Vec<Case> {
+    let is_wanted = |case: &Case| {
+        if plan.cases.is_empty() {
+            case.depth <= plan.depth
+        } else {
+            plan.cases.iter().any(|name| *name == case.id || *name == case.test)
+        }
+    };
+    all.into_iter().filter(is_wanted).collect()
+}
+
+/// Runs the plan, saying on standard output what happens.
+///
+/// # Errors
+/// When there is nothing to run, or nobody listens.
+pub fn run(plan: &Plan, all: Vec<Case>) -> Result<()> {
+    let cases = chosen(all, plan);
+    let pairs: Vec<(&Case, &Target)> = cases
+        .iter()
+        .flat_map(|case| plan.targets.iter().filter(|target| serves(target, case)).map(move |target| (case, target)))
+        .collect();
+    if pairs.is_empty() {
+        bail!("the plan names no case or no target of this suite");
+    }
+    let obstacle = count::obstacle(plan);
+    let counted = if obstacle.is_none() { pairs.len() } else { 0 };
+    let launches = pairs.len() * plan.rounds as usize;
+    say(&Event::Planned {
+        steps: u32::try_from(plan.targets.len() + launches + counted)?,
+        expected_s: launches as f64 * time::launch_s(plan) + counted as f64 * count::LAUNCHES_S,
+        cases: cases.clone(),
+    })?;
+    let mut run = Run { plan, out: BTreeSet::new() };
+    run.verify(&cases)?;
+    for round in 0..plan.rounds {
+        for case in &cases {
+            run.time(case, round)?;
+        }
+    }
+    match obstacle {
+        Some(text) => say(&Event::Note { text })?,
+        None => {
+            say(&Event::Note { text: count::method() })?;
+            run.count(&pairs)?;
+        }
+    }
+    Ok(())
+}
+
+fn serves(target: &Target, case: &Case) -> bool {
+    target.serves.is_empty() || target.serves.contains(&case.test)
+}
+
+struct Run<'a> {
+    plan: &'a Plan,
+    /// Target and case that are not measured any more.
+    out: BTreeSet<(String, String)>,
+}
+
+impl Run<'_> {
+    /// Has each target do all its work once, and look at what comes out.
+    fn verify(&mut self, cases: &[Case]) -> Result<()> {
+        for target in &self.plan.targets {
+            let own: Vec<&Case> = cases.iter().filter(|case| serves(target, case)).collect();
+            let expected_s = own.len() as f64 * time::CHECK_S;
+            say(&Event::Step { label: format!("verify {}", target.name), expected_s })?;
+            let ids = own.iter().map(|case| case.id.as_str());
+            let program = Program::new(&target.command).arguments(["check"]).arguments(ids);
+            let checked = program.run(time::CHECK_PATIENCE).and_then(|output| {
+                time::checked(&output).map_err(|line| {
+                    Launched::of(format!("target {} said something that is no check: {line}", target.name))
+                })
+            });
+            match checked {
+                Ok(checked) => self.judge(target, &own, &checked)?,
+                Err(launched) => {
+                    self.out.extend(own.iter().map(|case| (target.name.clone(), case.id.clone())));
+                    say(&Event::Failed(failure(target, None, None, launched)))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells of each family of cases whether it may be measured.
+    fn judge(&mut self, target: &Target, cases: &[&Case], checked: &BTreeMap<String, Option<String>>) -> Result<()> {
+        let mut families: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+        for case in cases {
+            let problems = families.entry(&case.test).or_default();
+            match checked.get(&case.id) {
+                Some(None) => {}
+                Some(Some(problem)) => problems.push(format!("{}: {problem}", case.id)),
+                None => problems.push(format!("{}: it was not checked", case.id)),
+            }
+        }
+        for (test, problems) in families {
+            if !problems.is_empty() {
+                let lost = cases.iter().filter(|case| case.test == test);
+                self.out.extend(lost.map(|case| (target.name.clone(), case.id.clone())));
+            }
+            let checks = vec!["the output of each input is the one that it must have".to_owned()];
+            let verification = Verification { target: target.name.clone(), test: test.to_owned(), checks, problems };
+            say(&Event::Verified(verification))?;
+        }
+        Ok(())
+    }
+
+    /// One round of one case. The order is reversed from round to round, so that what drifts favours nobody.
+    fn time(&mut self, case: &Case, round: u32) -> Result<()> {
+        let mut order: Vec<&Target> = self.plan.targets.iter().filter(|target| serves(target, case)).collect();
+        turn(&mut order, self.plan.seed, round);
+        for (slot, target) in order.into_iter().enumerate() {
+            let label = format!("{} · {} · round {}", case.id, target.name, round + 1);
+            say(&Event::Step { label, expected_s: time::launch_s(self.plan) })?;
+            let key = (target.name.clone(), case.id.clone());
+            if self.out.contains(&key) {
+                continue;
+            }
+            let measured = on(&self.plan.placement.server, || time::measure(self.plan, target, &case.id));
+            match measured {
+                Ok(ns) => say(&Event::Sample(sample(target, case, round, u32::try_from(slot)?, time::METRIC, ns)))?,
+                Err(launched) => {
+                    self.out.insert(key);
+                    say(&Event::Failed(failure(target, Some(case), Some(round), launched)))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts everything at two scales, side by side where there are two CPUs for it.
+    fn count(&mut self, pairs: &[(&Case, &Target)]) -> Result<()> {
+        let placement = &self.plan.placement;
+        let counting = pairs.iter().find(|(_, target)| !target.counting.is_empty());
+        let floor = counting.map(|(_, target)| count::instructions(self.plan, target, "nothing", 1));
+        let floor = floor.and_then(Result::ok).unwrap_or_default();
+        let mut said = BTreeSet::new();
+        for (case, target) in pairs {
+            let label = format!("{} · {} · instructions", case.id, target.name);
+            say(&Event::Step { label, expected_s: count::LAUNCHES_S })?;
+            if target.counting.is_empty() && said.insert(&target.name) {
+                let text =
+                    format!("Target {} has no program that counts: its instructions were not counted.", target.name);
+                say(&Event::Note { text })?;
+            }
+            if target.counting.is_empty() || self.out.contains(&(target.name.clone(), case.id.clone())) {
+                continue;
+            }
+            let plan = self.plan;
+            let count = |cpus, scale| on(cpus, || count::instructions(plan, target, &case.id, scale));
+            let (one, two) = thread::scope(|scope| {
+                let other = scope.spawn(|| count(&placement.generator, 2));
+                let one = count(&placement.server, 1);
+                (one, other.join().unwrap_or_else(|_| Err(Launched::of("counting panicked".to_owned()))))
+            });
+            match one.and_then(|one| Ok([one, two?])) {
+                Ok(counts) => {
+                    for (round, count) in counts.into_iter().enumerate() {
+                        let mut sample = sample(target, case, u32::try_from(round)?, 0, count::METRIC, count);
+                        sample.void.extend(count::doubt(counts, floor).map(|why| (count::METRIC.to_owned(), why)));
+                        say(&Event::Sample(sample))?;
+                    }
+                }
+                Err(launched) => say(&Event::Failed(failure(target, Some(case), None, launched)))?,
+            }
+        }
+        Ok(())
+    }
+}
+
+fn sample(target: &Target, case: &Case, round: u32, slot: u32, metric: &str, figure: f64) -> Sample {
+    Sample {
+        target: target.name.clone(),
+        case: case.id.clone(),
+        round,
+        slot,
+        metrics: BTreeMap::from([(metric.to_owned(), figure)]),
+        histograms: BTreeMap::new(),
+        void: BTreeMap::new(),
+    }
+}
+
+fn failure(target: &Target, case: Option<&Case>, round: Option<u32>, launched: Launched) -> Failure {
+    Failure {
+        target: target.name.clone(),
+        case: case.map(|case| case.id.clone()),
+        round,
+        reason: launched.reason,
+        stderr_tail: launched.stderr_tail,
+        disqualifies: false,
+    }
+}
+
+/// Does something, and starts what is started for it, on these CPUs; on those there are if there are none.
+fn on<T>(cpus: &[usize], act: impl FnOnce() -> T) -> T {
+    let mut set = CpuSet::new();
+    let fits = !cpus.is_empty() && cpus.iter().all(|cpu| set.set(*cpu).is_ok());
+    // A CPU that went away since the plan was made is not worth a failure: what is measured says where it ran.
+    let _ = fits.then(|| sched_setaffinity(Pid::from_raw(0), &set));
+    act()
+}
+
+/// Begins with another target each pair of rounds and reverses the second of the pair.
+fn turn<T>(order: &mut [T], seed: u64, round: u32) {
+    if order.is_empty() {
+        return;
+    }
+    let first = (seed.wrapping_add(u64::from(round / 2)) % order.len() as u64) as usize;
+    order.rotate_left(first);
+    if round % 2 == 1 {
+        order.reverse();
+    }
+}
