@@ -1,7 +1,7 @@
 //! The small REST service of [README.md](../README.md) without its framework: what is stored, what is valid, what an
 //! error says, and the command line.
 //!
-//! Leaves HTTP to `axum/` and `actix/`, so that their lines are what the framework asks for and nothing else.
+//! Leaves HTTP to `armature/`, `axum/` and `actix/`, so that their lines are what the framework asks for and nothing else.
 //! Read next: `notes.rs` (what is stored), `note.rs` (one note and a page of them), `problem.rs` (errors).
 
 pub mod note;

@@ -35,6 +35,7 @@ const ROOMS: &[Room] = &[
     Room { package: "rest-service", may: &["probe"], tests_may: &["harness"] },
     room("rest-axum", &["axum", "probe", "rest-service"]),
     room("rest-actix", &["actix-web", "probe", "rest-service"]),
+    room("rest-armature", &["armature-core", "probe", "rest-service"]),
     room("probe", &[]),
     room("loadgen", &["probe"]),
     room("harness", &["probe"]),

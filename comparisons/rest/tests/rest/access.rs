@@ -55,6 +55,10 @@ fn what_is_not_there_is_a_problem_as_well() {
             let answer = client.send(method, path, &[], content);
             answer.has_status(405);
             let mut named: Vec<&str> = answer.header("allow").split(',').map(str::trim).collect();
+            if named.contains(&"OPTIONS") {
+                client.send("OPTIONS", path, &[], None).has_status(204);
+                named.retain(|name| *name != "OPTIONS");
+            }
             let mut allowed = allowed.to_vec();
             named.sort_unstable();
             allowed.sort_unstable();

@@ -11,7 +11,7 @@ use probe::suite::{Role, Target};
 use crate::client::Client;
 
 /// The packages that serve the contract; each builds a program of its name.
-const IMPLEMENTATIONS: &[&str] = &["rest-axum", "rest-actix"];
+const IMPLEMENTATIONS: &[&str] = &["rest-axum", "rest-actix", "rest-armature"];
 
 /// Where cargo put the programs; or what went wrong, which each test then repeats.
 static PROGRAMS: LazyLock<Result<BTreeMap<&str, String>, String>> = LazyLock::new(|| {
