@@ -24,6 +24,7 @@ const fn room(package: &'static str, may: &'static [&'static str]) -> Room {
 const ROOMS: &[Room] = &[
     // Its tests ask another client whether the answers are right.
     Room { package: "armature-core", may: &[], tests_may: &["hyper", "hyper-util"] },
+    Room { package: "compile-fail-tests", may: &[], tests_may: &["armature-core"] },
     room("workload", &["probe"]),
     room("armature-fuzz", &["armature-core"]),
     room("target-armature", &["armature-core", "workload", "probe"]),
