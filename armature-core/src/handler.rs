@@ -19,13 +19,12 @@ use crate::{
 
 /// An async function of up to 12 extractors, of which the last may take the body.
 ///
-/// `M` only tells implementations apart; `S` is the state that extractors may ask for.
+/// `M` only tells implementations apart; `S` is the state that extractors may ask for. There is one implementation, by way of
+/// [`Function`] and [`Arguments`], so that the compiler names the argument or result that does not fit.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a handler",
-    label = "not an async function of extractors that returns a response",
-    note = "each argument must be an extractor (`FromHead`); the last may take the body (`FromRequest`)",
-    note = "the result must be a response (`IntoResponse`), or a `Result` of two",
-    note = "extractors of state need the router's state type: `Router::<AppState>::new()` and `.with_state(..)` at its end"
+    label = "not an async function of up to 12 arguments",
+    note = "a handler is an `async fn`, or another function that returns a future"
 )]
 pub trait Handler<M, S>: Clone + 'static {
     /// Extracts the arguments and calls the function.
@@ -58,33 +57,62 @@ impl<H: Handler<M, S>, M: 'static, S: 'static> Service for Bound<H, M, S> {
     }
 }
 
-impl<F, Fut, R, S> Handler<((),), S> for F
+impl<F, A, M, S> Handler<(A, M), S> for F
 where
-    F: Fn() -> Fut + Clone + 'static,
+    F: Function<A> + Clone + 'static,
+    A: Arguments<F, M, S>,
+{
+    #[inline]
+    fn run(&self, request: Request<'_>, state: &S, slot: &mut Slot, cx: &mut Context<'_>) -> Poll<Response> {
+        A::call(self, request, state, slot, cx)
+    }
+}
+
+/// An async function of these arguments, a tuple.
+pub trait Function<A> {}
+
+/// What a handler is called with, a tuple of extractors; `F` is the handler.
+pub trait Arguments<F, M, S> {
+    /// Extracts them, and calls the function.
+    fn call(handler: &F, request: Request<'_>, state: &S, slot: &mut Slot, cx: &mut Context<'_>) -> Poll<Response>;
+}
+
+impl<F: Fn() -> Fut, Fut: Future> Function<()> for F {}
+
+impl<F, Fut, R, S> Arguments<F, (), S> for ()
+where
+    F: Fn() -> Fut,
     Fut: Future<Output = R> + 'static,
     R: IntoResponse,
 {
     #[inline]
-    fn run(&self, _: Request<'_>, _: &S, slot: &mut Slot, cx: &mut Context<'_>) -> Poll<Response> {
-        let response = self();
+    fn call(handler: &F, _: Request<'_>, _: &S, slot: &mut Slot, cx: &mut Context<'_>) -> Poll<Response> {
+        let response = handler();
         slot.run(async move { response.await.into_response() }, cx)
     }
 }
 
 macro_rules! handler {
     ($($head:ident),*; $last:ident) => {
-        impl<F, Fut, R, S, M, $($head,)* $last> Handler<(M, $($head,)* $last,), S> for F
+        impl<F: Fn($($head,)* $last) -> Fut, Fut: Future, $($head,)* $last> Function<($($head,)* $last,)> for F {}
+
+        impl<F, Fut, R, S, M, $($head,)* $last> Arguments<F, M, S> for ($($head,)* $last,)
         where
             F: Fn($($head,)* $last) -> Fut + Clone + 'static,
             Fut: Future<Output = R> + 'static,
             R: IntoResponse,
             $($head: FromHead<S> + 'static,)*
             $last: FromRequest<S, M> + 'static,
-            M: 'static,
         {
             #[allow(non_snake_case, reason = "the macro names each argument like its type")]
             #[inline]
-            fn run(&self, request: Request<'_>, state: &S, slot: &mut Slot, cx: &mut Context<'_>) -> Poll<Response> {
+            fn call(
+                handler: &F,
+                request: Request<'_>,
+                state: &S,
+                slot: &mut Slot,
+                cx: &mut Context<'_>,
+            ) -> Poll<Response> {
                 $(
                     let $head = match $head::from_head(&request.head, state) {
                         Ok(value) => value,
@@ -92,7 +120,7 @@ macro_rules! handler {
                     };
                 )*
                 let last = $last::from_request(request, state);
-                let handler = self.clone();
+                let handler = handler.clone();
                 slot.run(
                     async move {
                         match last.await {

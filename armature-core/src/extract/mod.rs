@@ -42,7 +42,11 @@ pub use state::{FromRef, State};
 pub use typed_header::TypedHeader;
 
 /// Made from a request's head alone.
-#[diagnostic::on_unimplemented(message = "`{Self}` cannot be extracted from the head of a request")]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be extracted from the head of a request",
+    label = "not an extractor, or one of the body that is not the last argument",
+    note = "what takes the body, such as `Json` or `String`, is the last argument and the only one of its kind"
+)]
 pub trait FromHead<S>: Sized {
     /// What is answered when it cannot be made.
     type Rejection: IntoResponse;
@@ -66,7 +70,11 @@ pub struct ViaBody;
 ///
 /// `Via` is [`ViaBody`] for extractors that take the body; everything that is made from the head is also made from a
 /// whole request, [`ViaHead`].
-#[diagnostic::on_unimplemented(message = "`{Self}` cannot be extracted from a request")]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be extracted from a request",
+    label = "not an extractor",
+    note = "`Json<T>` and `Form<T>` are extractors where `T: serde::Deserialize`, and may take the body as the last argument only"
+)]
 pub trait FromRequest<S, Via>: Sized {
     /// What is answered when it cannot be made.
     type Rejection: IntoResponse;

@@ -309,6 +309,11 @@ impl fmt::Debug for Response {
 }
 
 /// What a handler may return.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a response",
+    label = "not a response, nor a `Result` of two",
+    note = "text, bytes, `Json`, `Html`, a status and a `Response` are, and tuples of a status, fields and one of these"
+)]
 pub trait IntoResponse {
     /// The response that it stands for.
     fn into_response(self) -> Response;
