@@ -14,7 +14,7 @@ use std::{
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, StatusCode};
 
-use super::BodySource;
+use super::{Body, BodySource, StreamError};
 use crate::h1::Refusal;
 
 /// The body of a request.
@@ -291,6 +291,24 @@ impl RequestBody {
             whole.extend_from_slice(&piece);
         }
         Ok(whole.freeze())
+    }
+}
+
+/// What comes in goes out, as fast as the slower of the two.
+impl BodySource for RequestBody {
+    fn poll_piece(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, StreamError>>> {
+        Self::poll_piece(self.get_mut(), cx).map(|piece| piece.map_err(StreamError::from).transpose())
+    }
+
+    fn length(&self) -> Option<u64> {
+        self.declared_length()
+    }
+}
+
+impl From<RequestBody> for Body {
+    /// The same body as that of a response. One that is longer than allowed cuts the connection.
+    fn from(body: RequestBody) -> Self {
+        Self::stream(body)
     }
 }
 

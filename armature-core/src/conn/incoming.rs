@@ -89,9 +89,6 @@ impl<IO: Stream, S: Service> Conn<IO, S> {
         let request = Request { head: RequestHead::new(&head, &index, &self.info), body };
         let answer = call(&worker, request, cx);
         drop(index);
-        if answer.is_ready() {
-            self.end_incoming();
-        }
         self.settle(answer);
         true
     }

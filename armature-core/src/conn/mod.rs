@@ -21,7 +21,7 @@ use std::{
 use bytes::BytesMut;
 
 use crate::{
-    body::RequestBody,
+    body::{Body, RequestBody},
     buffer::{self, Output},
     h1::{self, Refusal, connection::NextHead, framing::Framing},
     http::StatusCode,
@@ -234,11 +234,24 @@ impl<IO: Stream, S: Service> Conn<IO, S> {
     #[inline]
     fn settle(&mut self, answer: Poll<Response>) {
         match answer {
-            Poll::Ready(response) => self.respond(response),
+            Poll::Ready(response) => self.part(response),
             Poll::Pending => {
                 self.running = Some(self.worker.slot.take());
                 self.is_polled = true;
             }
+        }
+    }
+
+    /// Takes leave of a handler: its response is sent, and its request's body is fed on only where the response may be made of
+    /// it.
+    #[inline]
+    fn part(&mut self, response: Response) {
+        if !matches!(response.body(), Body::Stream(_)) {
+            self.end_incoming();
+        }
+        self.respond(response);
+        if self.sending.is_none() {
+            self.end_incoming();
         }
     }
 
@@ -258,8 +271,7 @@ impl<IO: Stream, S: Service> Conn<IO, S> {
             match polled {
                 Poll::Ready(response) => {
                     self.running = None;
-                    self.end_incoming();
-                    self.respond(response);
+                    self.part(response);
                     return Poll::Ready(Ok(()));
                 }
                 Poll::Pending => {

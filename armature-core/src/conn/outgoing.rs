@@ -203,10 +203,20 @@ impl<IO: Stream, S: Service> Conn<IO, S> {
                         }
                     }
                     self.sending = None;
+                    self.end_incoming();
                     return Poll::Ready(Ok(()));
                 }
                 Ok(Poll::Ready(Some(Err(_)))) => return self.cut(cx),
                 Ok(Poll::Pending) => {
+                    // It may be made of the request's body.
+                    match self.feed_body(cx) {
+                        Poll::Ready(Ok(())) => continue,
+                        Poll::Ready(Err(end)) => return Poll::Ready(Err(end)),
+                        Poll::Pending => {}
+                    }
+                    if let Err(end) = self.look_ahead(cx) {
+                        return Poll::Ready(Err(end));
+                    }
                     return match self.flush(cx) {
                         Poll::Ready(Err(_)) => Poll::Ready(Err(End::Abort)),
                         _ => Poll::Pending,

@@ -11,7 +11,9 @@ use std::{
     time::Duration,
 };
 
-use armature_core::{Router, State, StatusCode, get, service::Disconnect, test::TestClient};
+use armature_core::{
+    MediaType, RequestBody, Response, Router, State, StatusCode, get, post, service::Disconnect, test::TestClient,
+};
 use socket2::SockRef;
 use tokio::sync::Semaphore;
 
@@ -60,6 +62,10 @@ fn start() -> (TestClient, SocketAddr, mpsc::Receiver<String>, Arc<Semaphore>) {
         Router::new()
             .route("/until-gone", get(until_gone))
             .route("/write-for-ever", get(write_for_ever))
+            .route(
+                "/echo",
+                post(async |body: RequestBody| Response::new(MediaType::BYTES, body)).body_bytes_max(1 << 30),
+            )
             .with_state(witness.clone())
     });
     let client = client.unwrap();
@@ -84,6 +90,38 @@ fn a_client_that_half_closes_is_noticed_and_still_answered() {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     assert!(answer.starts_with("HTTP/1.1 200 OK") && answer.ends_with("still answered"), "{answer}");
+}
+
+#[test]
+fn a_response_may_be_made_of_its_requests_body_while_that_arrives() {
+    const BYTES: usize = 20_000_000;
+    let (_client, address, _, _) = start();
+    for (head, is_chunked) in [
+        (format!("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: {BYTES}\r\n\r\n"), false),
+        ("POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n".to_owned(), true),
+    ] {
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let mut sending = stream.try_clone().unwrap();
+        let sender = std::thread::spawn(move || {
+            sending.write_all(head.as_bytes()).unwrap();
+            let piece: Vec<u8> = (0..100_000).map(|at| (at % 251) as u8).collect();
+            for _ in 0..BYTES / piece.len() {
+                let framing = if is_chunked { ("186a0\r\n", "\r\n") } else { ("", "") };
+                sending.write_all(&[framing.0.as_bytes(), &piece, framing.1.as_bytes()].concat()).unwrap();
+            }
+            if is_chunked {
+                // The connection goes on: nothing of the body is left.
+                sending.write_all(b"0\r\n\r\nGET /none HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").unwrap();
+            }
+        });
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
+        sender.join().unwrap();
+        assert!(answer.starts_with(b"HTTP/1.1 200 OK"));
+        let (is_whole, is_followed) = (answer.len() > BYTES, answer.windows(12).any(|part| part == b"HTTP/1.1 404"));
+        assert_eq!((is_whole, is_followed), (true, is_chunked), "{} bytes", answer.len());
+    }
 }
 
 #[test]

@@ -85,8 +85,9 @@ fn order_line(order: usize, line: usize) -> Line {
         article: format!("article-{:06}", number % 999_983),
         quantity: 1 + (number % 40) as u32,
         price: (number % 90_000) as f64 / 4.0 + 0.25,
-        remark: line.is_multiple_of(2)
-            .then(|| if line.is_multiple_of(4) { format!("\"fragile\"\tno. {line}") } else { format!("leave at door {line}") }),
+        remark: line.is_multiple_of(2).then(|| {
+            if line.is_multiple_of(4) { format!("\"fragile\"\tno. {line}") } else { format!("leave at door {line}") }
+        }),
         tags: ["red", "large", "express"][..line % 4 % 3 + 1].iter().map(|tag| (*tag).to_owned()).collect(),
     }
 }
