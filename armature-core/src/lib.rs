@@ -1,6 +1,9 @@
+//! An HTTP/1.1 server core and the programming model on top of it. This page is the guide, from `guide.md`; it takes ten
+//! minutes. At its end stands where things are.
+#![doc = ""]
 #![doc = include_str!("guide.md")]
 //! - 4: [`server`](Server), [`test`](mod@test)
-//! - 3: `io`, `conn`, `worker`, [`middleware`], `interval`: sockets, time and threads
+//! - 3: `io`, `conn`, `worker`, `transport`, [`middleware`], `interval`: sockets, time and threads
 //! - 2: [`service`], [`handler`], [`extract`], [`respond`], [`stream`], [`tower`]: the programming model
 //! - 1: [`body`], [`h1`], [`route`](mod@route), [`buffer`], [`collections`], [`state`]: mechanisms without sockets, clocks or tasks
 //! - 0: [`http`], [`Limits`], [`Error`]: the vocabulary

@@ -85,7 +85,8 @@ fn quoted(line: &str) -> impl Iterator<Item = &str> {
 /// Whether a link is of no concern here, or leads to something.
 fn linked(tree: &Tree, document: &str, link: &str) -> bool {
     let target = link.split(['#', ' ']).next().unwrap_or_default();
-    let outside = link.contains("://") || link.starts_with("mailto:");
+    // A path of Rust is rustdoc's to follow.
+    let outside = link.contains("::") || link.contains("://") || link.starts_with("mailto:");
     outside || target.is_empty() || resolve(document, target).is_some_and(|path| tree.has(&path))
 }
 
@@ -145,7 +146,7 @@ mod tests {
     fn paths_that_lead_somewhere_pass() {
         for text in [
             "[picture](picture.svg) and [readme](../README.md#top) and [web](https://example.org/no.rs)",
-            "![picture](./picture.svg \"title\") [here](#anchor)",
+            "![picture](./picture.svg \"title\") [here](#anchor) [item](module::Item)",
             "`harness/src/record.rs` `harness/src/` `record.rs` `src/record.rs` `.ci/run` `picture.svg`",
             "`target/lab/runs/x/run.json` `run.json` `cargo xtask bench` `a/*/b.rs` `/proc/stat` `.rs` `harness/NAME/x.rs`",
             "Held by `a_test_of_it` in\n`record.rs`, and `cargo xtask check`.\n\n`not_a_test`",

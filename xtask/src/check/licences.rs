@@ -39,9 +39,10 @@ pub(super) fn faults(packages: &Packages, allowed: &[String]) -> Vec<Fault> {
         .collect()
 }
 
-/// Whether the expression can be met with allowed licences alone. The old form `MIT/Apache-2.0` means OR.
+/// Whether the expression can be met with allowed licences alone. The old forms `MIT/Apache-2.0` and `MIT or Apache-2.0`
+/// mean OR.
 fn permits(expression: &str, allowed: &[String]) -> bool {
-    let spaced = expression.replace('(', " ( ").replace(')', " ) ").replace('/', " OR ");
+    let spaced = expression.replace('(', " ( ").replace(')', " ) ").replace('/', " OR ").replace(" or ", " OR ");
     let words: Vec<&str> = spaced.split_whitespace().collect();
     let mut reader = Reader { words: &words, allowed };
     let permitted = reader.any();
@@ -117,6 +118,7 @@ mod tests {
             ("MIT", true),
             ("GPL-3.0-only", false),
             ("MIT OR GPL-3.0-only", true),
+            ("MIT or GPL-3.0-only", true),
             ("GPL-3.0-only OR MIT", true),
             ("MIT AND GPL-3.0-only", false),
             ("MIT/Apache-2.0", true),

@@ -1,6 +1,6 @@
 //! The frameworks, and what stands below them, doing the work of `../work.rs`.
 //!
-//! Each target is a module that makes an [`Operation`](crate::operation::Operation) of a piece of work, or none where it has
+//! Each target is a module that makes an [`Operation`] of a piece of work, or none where it has
 //! nothing of the kind. They differ in nothing but the framework: same inputs, same answers, same allocator, one build.
 
 use std::{
