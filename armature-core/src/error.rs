@@ -31,6 +31,8 @@ pub enum ErrorKind {
     Test,
     /// A certificate or its key cannot be used.
     Tls,
+    /// A directory of files could not be opened.
+    Directory,
     /// A signal handler could not be installed.
     Signal,
 }

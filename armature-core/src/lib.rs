@@ -3,7 +3,7 @@
 #![doc = ""]
 #![doc = include_str!("guide.md")]
 //! - 4: [`server`](Server), [`test`](mod@test)
-//! - 3: `io`, `conn`, `worker`, `transport`, [`middleware`], `interval`: sockets, time and threads
+//! - 3: `io`, `conn`, `worker`, `transport`, [`file`](mod@file), [`middleware`], `interval`: sockets, time, threads and files
 //! - 2: [`service`], [`handler`], [`extract`], [`respond`], [`stream`], [`tower`]: the programming model
 //! - 1: [`body`], [`h1`], [`route`](mod@route), [`buffer`], [`collections`], [`state`]: mechanisms without sockets, clocks or tasks
 //! - 0: [`http`], [`Limits`], [`Error`]: the vocabulary
@@ -14,6 +14,7 @@ pub mod collections;
 mod conn;
 mod error;
 pub mod extract;
+pub mod file;
 pub mod h1;
 pub mod handler;
 pub mod http;
@@ -39,12 +40,13 @@ pub use collections::SmallString;
 pub use cookie;
 pub use error::{Error, ErrorKind};
 pub use extract::{Json, Path, Query, State};
+pub use file::Files;
 /// The crate of the types that [`extract::TypedHeader`] reads.
 pub use headers;
 pub use http::{Method, StatusCode};
 pub use interval::every;
 pub use limits::{HEAD_FIELDS_CEILING, Limits};
-pub use respond::{Failure, Html, IntoResponse, MediaType, Response};
+pub use respond::{Failure, Html, IntoResponse, MediaType, Redirect, Response};
 pub use server::{Balance, Handle, IntoService, Server, WorkerContext};
 pub use service::{MethodRouter, Router, Routes, Service, any, delete, get, head, options, patch, post, put};
 #[cfg(feature = "tls")]

@@ -15,10 +15,11 @@ use std::{
 };
 
 use armature_core::{
-    Json, Path, Router, Server, SmallString,
+    IntoResponse, Json, Path, Response, Router, Server, SmallString, StatusCode,
     extract::Param,
     get,
     middleware::{SecurityHeaders, SetRequestId, Timeout},
+    respond::NoContent,
 };
 
 struct Counting;
@@ -108,6 +109,31 @@ fn connect(address: SocketAddr) -> TcpStream {
     stream.set_nodelay(true).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
     stream
+}
+
+/// Made when the program is compiled.
+const FORBIDDEN: Response = Response::status(StatusCode::FORBIDDEN);
+
+#[test]
+fn responses_without_content_allocate_nothing() {
+    type Kind = (&'static str, fn() -> Response);
+    let kinds: [Kind; 8] = [
+        ("constant", || FORBIDDEN),
+        ("status constructor", || Response::status(StatusCode::NOT_FOUND)),
+        ("status", || StatusCode::CREATED.into_response()),
+        ("unit", || ().into_response()),
+        ("no content", || NoContent.into_response()),
+        ("nothing", || None::<&str>.into_response()),
+        ("static text", || "text".into_response()),
+        ("status and static text", || (StatusCode::ACCEPTED, "text").into_response()),
+    ];
+    for (name, make) in kinds {
+        let before = ALLOCATIONS.get();
+        for _ in 0..100 {
+            drop(std::hint::black_box(make()));
+        }
+        assert_eq!(ALLOCATIONS.get() - before, 0, "{name}");
+    }
 }
 
 #[test]

@@ -131,6 +131,19 @@ const CASES: &[Case] = &[
             ("GET /numbers/3 HTTP/1.1|Host: a||", &["chunked", "1\n", "2\n", "3\n"]),
         ],
     ),
+    (
+        "static_files",
+        &[
+            ("GET / HTTP/1.1|Host: a||", &["303 See Other", "location: /static_files.rs"]),
+            ("GET /hello.rs HTTP/1.1|Host: a||", &["200 OK", "etag: ", "async fn hello"]),
+            (
+                "GET /hello.rs HTTP/1.1|Host: a|Range: bytes=0-6||",
+                &["206 Partial Content", "content-range: bytes 0-6/", "//! The"],
+            ),
+            ("GET /../Cargo.toml HTTP/1.1|Host: a||", &["404 Not Found"]),
+            ("GET /download HTTP/1.1|Host: a||", &["200 OK", "attachment", "fn main"]),
+        ],
+    ),
     ("tower", &[("GET /files/Cargo.toml HTTP/1.1|Host: a||", &["200 OK", "last-modified: ", "armature-core"])]),
 ];
 

@@ -4,7 +4,10 @@
 
 use std::{
     error, fmt,
+    fs::File,
+    ops::Range,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -47,9 +50,62 @@ pub trait BodySource {
 
     /// The trailer fields, asked for once, at the end. They are sent where the body is chunked, which it is where its
     /// length is not known and the client speaks HTTP/1.1 (RFC 9112 §7.1.2); fields about framing or routing are left
-    /// out (RFC 9110 §6.5.1).
+    /// out, and so are those that a client acts on before it reads the body (RFC 9110 §6.5.1). A handler may announce them in
+    /// a field Trailer, which it sets itself; few clients want one.
+    ///
+    /// ```
+    /// use std::{pin::Pin, task::{Context, Poll}};
+    ///
+    /// use armature_core::{Body, MediaType, Response, body::{BodySource, StreamError}};
+    /// use armature_core::http::{HeaderMap, HeaderName, HeaderValue, header};
+    /// use bytes::Bytes;
+    ///
+    /// /// Counts what it sends, and says in the end how much that was.
+    /// struct Rows { left: u32, sent: u64 }
+    ///
+    /// impl BodySource for Rows {
+    ///     fn poll_piece(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Bytes, StreamError>>> {
+    ///         let Some(left) = self.left.checked_sub(1) else { return Poll::Ready(None) };
+    ///         let row = Bytes::from(format!("{left}\n"));
+    ///         (self.left, self.sent) = (left, self.sent + row.len() as u64);
+    ///         Poll::Ready(Some(Ok(row)))
+    ///     }
+    ///
+    ///     fn trailers(self: Pin<&mut Self>) -> Option<HeaderMap> {
+    ///         Some(HeaderMap::from_iter([(HeaderName::from_static("bytes-sent"), HeaderValue::from(self.sent))]))
+    ///     }
+    /// }
+    ///
+    /// async fn rows() -> Response {
+    ///     Response::new(MediaType::TEXT, Body::stream(Rows { left: 1_000, sent: 0 }))
+    ///         .with_header(header::TRAILER, HeaderValue::from_static("bytes-sent"))
+    /// }
+    /// ```
     fn trailers(self: Pin<&mut Self>) -> Option<HeaderMap> {
         None
+    }
+
+    /// The part of a file that all bytes are from, where they are. A connection that can have the kernel send it
+    /// (sendfile(2)) asks for this instead of the pieces.
+    fn file(&self) -> Option<FilePart> {
+        None
+    }
+}
+
+/// Part of a regular file.
+#[derive(Debug, Clone)]
+pub struct FilePart {
+    /// The file.
+    pub file: Arc<File>,
+    /// Which of its bytes.
+    pub bytes: Range<u64>,
+}
+
+impl FilePart {
+    /// The number of bytes.
+    #[must_use]
+    pub fn length(&self) -> u64 {
+        self.bytes.end.saturating_sub(self.bytes.start)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Responses: encoded into the output, with their bodies copied, attached or streamed.
 
 use std::{
+    io,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     task::{Context, Poll, ready},
@@ -8,9 +9,9 @@ use std::{
 
 use bytes::Bytes;
 
-use super::{Conn, End};
+use super::{Conn, End, deadline::Wait};
 use crate::{
-    body::{Body, BodySource, StreamError},
+    body::{Body, BodySource, FilePart, StreamError},
     buffer,
     h1::{
         connection::{BodyLength, Framed},
@@ -36,6 +37,19 @@ pub(super) struct Sending {
     remaining: Option<u64>,
     /// The line end of a chunk whose data was attached is still to be written.
     owes_chunk_end: bool,
+    /// What is left of the file that the body is from, for as long as the kernel sends it.
+    file: Option<FilePart>,
+}
+
+impl Sending {
+    fn new(source: Pin<Box<dyn BodySource>>, head: BodyHead) -> Box<Self> {
+        let remaining = match head {
+            BodyHead::Length(length) => Some(length),
+            _ => None,
+        };
+        let file = source.file().filter(|part| part.length() > 0 && remaining == Some(part.length()));
+        Box::new(Self { source, chunked: head == BodyHead::Chunked, remaining, owes_chunk_end: false, file })
+    }
 }
 
 /// A stream without a piece.
@@ -52,7 +66,8 @@ impl<IO: Stream, S: Service> Conn<IO, S> {
     #[inline]
     pub(super) fn respond(&mut self, response: Response) {
         if self.info.is_watched() {
-            self.output.buffer().extend_from_slice(&self.info.take_interim());
+            let interim = self.info.end_interim();
+            self.output.buffer().extend_from_slice(&interim);
         }
         if response.status.is_informational() || response.rare.is_some() || matches!(response.body, Body::Stream(_)) {
             return self.respond_otherwise(response);
@@ -119,19 +134,10 @@ impl<IO: Stream, S: Service> Conn<IO, S> {
         let framed = self.encode(status, content_type, &fields, length, close, upgrade.is_some());
         match body {
             _ if !framed.sends_body => {}
-            Body::Stream(source) => {
-                let remaining = match framed.head {
-                    BodyHead::Length(length) => Some(length),
-                    _ => None,
-                };
-                let chunked = framed.head == BodyHead::Chunked;
-                self.sending = Some(Box::new(Sending { source, chunked, remaining, owes_chunk_end: false }));
-            }
+            Body::Stream(source) => self.sending = Some(Sending::new(source, framed.head)),
             // What was declared and is not there cuts the connection, as for a stream that ends too early.
             Body::Empty if length != BodyLength::Known(0) => {
-                let remaining = declared_length;
-                let source = Box::pin(Nothing);
-                self.sending = Some(Box::new(Sending { source, chunked: false, remaining, owes_chunk_end: false }));
+                self.sending = Some(Sending::new(Box::pin(Nothing), framed.head));
             }
             body => self.output.set_tail(body),
         }
@@ -160,6 +166,9 @@ impl<IO: Stream, S: Service> Conn<IO, S> {
                     Poll::Pending => return Poll::Pending,
                 }
                 ready!(self.take_turn(cx));
+            }
+            if let Err(end) = ready!(self.send_file(cx)) {
+                return Poll::Ready(Err(end));
             }
             let Some(sending) = &mut self.sending else { return Poll::Ready(Ok(())) };
             if std::mem::take(&mut sending.owes_chunk_end) {
@@ -228,6 +237,42 @@ impl<IO: Stream, S: Service> Conn<IO, S> {
                 }
             }
         }
+    }
+
+    /// Has the kernel send a body that is a file; ready when it has, or when the body has to be sent in pieces after all.
+    fn send_file(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), End>> {
+        while self.sending.as_ref().is_some_and(|sending| sending.file.is_some()) {
+            if ready!(self.flush(cx)).is_err() {
+                return Poll::Ready(Err(End::Abort));
+            }
+            ready!(self.take_turn(cx));
+            let Self { sending: Some(sending), stream: Some(stream), .. } = self else { break };
+            let Some(part) = &mut sending.file else { break };
+            match stream.poll_send_file(part, cx) {
+                // The file has shrunk.
+                Poll::Ready(Ok(0)) => return self.cut(cx),
+                Poll::Ready(Ok(sent)) => {
+                    part.bytes.start += sent as u64;
+                    if part.length() == 0 {
+                        self.sending = None;
+                    }
+                    self.wait_not(Wait::Write);
+                }
+                // The back end or the file's system cannot, which shows before anything is sent.
+                Poll::Ready(Err(error))
+                    if matches!(error.kind(), io::ErrorKind::Unsupported | io::ErrorKind::InvalidInput)
+                        && sending.remaining == Some(part.length()) =>
+                {
+                    sending.file = None;
+                }
+                Poll::Ready(Err(_)) => return Poll::Ready(Err(End::Abort)),
+                Poll::Pending => {
+                    self.wait_for(Wait::Write, self.worker.patience.write);
+                    return Poll::Pending;
+                }
+            }
+        }
+        Poll::Ready(Ok(()))
     }
 
     /// Ends a response that cannot be finished: what is there is written if that is possible at once, then the

@@ -100,14 +100,14 @@ fn status_line(out: &mut Vec<u8>, status: StatusCode) {
 /// Appends an interim response (RFC 9110 §15.2) with these fields, but for those about a body or the connection.
 pub fn interim_head(out: &mut Vec<u8>, status: StatusCode, fields: &HeaderMap) {
     status_line(out, status);
-    fields_of(out, fields);
+    fields_of(out, fields, &[]);
     out.extend_from_slice(b"\r\n");
 }
 
 /// Appends the last chunk with trailer fields, but for those that a trailer section must not have.
 pub fn last_chunk_with(out: &mut Vec<u8>, trailers: &HeaderMap) {
     out.extend_from_slice(b"0\r\n");
-    fields_of(out, trailers);
+    fields_of(out, trailers, &OF_THE_START);
     out.extend_from_slice(b"\r\n");
 }
 
@@ -125,8 +125,24 @@ const OF_THE_HEAD: [HeaderName; 9] = [
     header::TRAILER,
 ];
 
-fn fields_of(out: &mut Vec<u8>, fields: &HeaderMap) {
-    for (name, value) in fields.iter().filter(|(name, _)| !OF_THE_HEAD.contains(name)) {
+/// Fields that a recipient acts on before it reads the body: authentication, caching, where to go (RFC 9110 §6.5.1).
+const OF_THE_START: [HeaderName; 12] = [
+    header::AGE,
+    header::AUTHORIZATION,
+    header::CACHE_CONTROL,
+    header::EXPIRES,
+    header::LOCATION,
+    header::PROXY_AUTHENTICATE,
+    header::RETRY_AFTER,
+    header::SET_COOKIE,
+    header::TE,
+    header::UPGRADE,
+    header::VARY,
+    header::WWW_AUTHENTICATE,
+];
+
+fn fields_of(out: &mut Vec<u8>, fields: &HeaderMap, but: &[HeaderName]) {
+    for (name, value) in fields.iter().filter(|(name, _)| !OF_THE_HEAD.contains(name) && !but.contains(name)) {
         out.extend_from_slice(name.as_str().as_bytes());
         out.extend_from_slice(b": ");
         out.extend_from_slice(value.as_bytes());

@@ -11,11 +11,12 @@ use std::{
 
 use bytes::BytesMut;
 
-use crate::{buffer::Output, upgrade::Duplex};
+use crate::{body::FilePart, buffer::Output, upgrade::Duplex};
 
 mod instance_unsafe;
 mod reactor;
 mod receive_unsafe;
+mod send_file;
 mod tcp;
 mod upgraded;
 
@@ -35,6 +36,12 @@ pub(crate) trait Stream {
 
     /// Writes some of what waits in `output`, and takes it off.
     fn poll_write(&mut self, output: &mut Output, cx: &mut Context<'_>) -> Poll<io::Result<usize>>;
+
+    /// Sends some of a file without reading it, and says how many bytes that were; 0 is the end of the file. A back end that
+    /// has to see the bytes, to encrypt them say, cannot.
+    fn poll_send_file(&mut self, _: &FilePart, _: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        Poll::Ready(Err(io::ErrorKind::Unsupported.into()))
+    }
 
     /// Shuts the write side, so that the peer sees the end.
     fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;

@@ -20,8 +20,9 @@ use super::{
     Stream,
     reactor::{Reactor, Registration, TaskKey},
     receive_unsafe::receive,
+    send_file::send,
 };
-use crate::{buffer::Output, upgrade::Duplex};
+use crate::{body::FilePart, buffer::Output, upgrade::Duplex};
 
 /// For so many events one more connection is accepted before the others have their turn again: a turn of the worker grows
 /// by an eighth at most, and one that is idle tries no accept in vain.
@@ -112,6 +113,10 @@ impl Stream for Tcp {
         }))?;
         output.advance(written);
         Poll::Ready(Ok(written))
+    }
+
+    fn poll_send_file(&mut self, part: &FilePart, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        self.poll_send(cx, |stream| send(stream, part))
     }
 
     fn poll_shutdown(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {

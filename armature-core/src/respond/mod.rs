@@ -1,26 +1,33 @@
 //! Responses: the one type that is written, and what becomes one.
 //!
 //! Header fields are kept as they go on the wire, so that writing them is a copy. Framing and connection fields are not
-//! among them: those follow from the body and from `h1`. Read next: `parts.rs` (what adds to a response), `failure.rs`
-//! (errors), `../h1/encode.rs`.
+//! among them: those follow from the body and from `h1`. Read next: `into.rs` (what becomes a response), `parts.rs` (what adds
+//! to one), `failure.rs` (errors), `redirect.rs`, `condition.rs` and `range.rs` (what a client has already),
+//! `../h1/encode.rs`.
 
+mod condition;
 mod failure;
+mod into;
 mod parts;
+mod range;
+mod redirect;
 
 use std::{error, fmt, future::Future};
-
-use bytes::Bytes;
 
 use crate::{
     body::Body,
     buffer,
-    collections::SmallString,
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     upgrade::{Switch, Upgraded},
 };
 
+pub(crate) use condition::content_range;
+pub use condition::{Conditions, EntityTag, Validators};
 pub use failure::Failure;
+pub use into::{Html, IntoResponse, NoContent};
 pub use parts::IntoResponseParts;
+pub use range::{RangeOf, byte_range};
+pub use redirect::{BadTarget, Redirect};
 
 /// The value of Content-Type, known when the program is compiled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,7 +89,14 @@ pub(crate) struct Rare {
 }
 
 impl Response {
-    /// An empty response with this status.
+    /// An empty response with this status. It can be a constant, and takes no memory beside its own.
+    ///
+    /// ```
+    /// use armature_core::{Response, StatusCode};
+    ///
+    /// const GONE: Response = Response::status(StatusCode::GONE);
+    /// # assert_eq!(GONE.status_code(), 410);
+    /// ```
     #[must_use]
     #[inline]
     pub const fn status(status: StatusCode) -> Self {
@@ -305,100 +319,6 @@ impl fmt::Debug for Response {
             .field("headers", &self.header_map())
             .field("body", &self.body)
             .finish_non_exhaustive()
-    }
-}
-
-/// What a handler may return.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a response",
-    label = "not a response, nor a `Result` of two",
-    note = "text, bytes, `Json`, `Html`, a status and a `Response` are, and tuples of a status, fields and one of these"
-)]
-pub trait IntoResponse {
-    /// The response that it stands for.
-    fn into_response(self) -> Response;
-}
-
-impl IntoResponse for Response {
-    #[inline]
-    fn into_response(self) -> Response {
-        self
-    }
-}
-
-impl IntoResponse for () {
-    fn into_response(self) -> Response {
-        Response::status(StatusCode::OK)
-    }
-}
-
-impl IntoResponse for StatusCode {
-    fn into_response(self) -> Response {
-        Response::status(self)
-    }
-}
-
-impl IntoResponse for &'static str {
-    #[inline]
-    fn into_response(self) -> Response {
-        Response::new(MediaType::TEXT, self)
-    }
-}
-
-impl IntoResponse for String {
-    fn into_response(self) -> Response {
-        Response::new(MediaType::TEXT, self)
-    }
-}
-
-impl IntoResponse for SmallString {
-    #[inline]
-    fn into_response(self) -> Response {
-        Response::new(MediaType::TEXT, self)
-    }
-}
-
-impl IntoResponse for &'static [u8] {
-    fn into_response(self) -> Response {
-        Response::new(MediaType::BYTES, self)
-    }
-}
-
-impl IntoResponse for Vec<u8> {
-    fn into_response(self) -> Response {
-        Response::new(MediaType::BYTES, self)
-    }
-}
-
-impl IntoResponse for Bytes {
-    fn into_response(self) -> Response {
-        Response::new(MediaType::BYTES, self)
-    }
-}
-
-impl IntoResponse for Body {
-    fn into_response(self) -> Response {
-        Response::status(StatusCode::OK).with_body(self)
-    }
-}
-
-/// HTML text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Html<T>(pub T);
-
-impl<T: Into<Body>> IntoResponse for Html<T> {
-    fn into_response(self) -> Response {
-        Response::new(MediaType::HTML, self.0)
-    }
-}
-
-impl<T: IntoResponse, E: IntoResponse> IntoResponse for Result<T, E> {
-    #[inline]
-    fn into_response(self) -> Response {
-        match self {
-            Ok(value) => value.into_response(),
-            Err(error) => error.into_response(),
-        }
     }
 }
 

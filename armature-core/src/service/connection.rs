@@ -26,8 +26,10 @@ pub struct ConnectionInfo {
     is_watched: Cell<bool>,
     gone: Cell<bool>,
     waiting: RefCell<Vec<Waker>>,
-    /// Interim responses as they go on the wire.
+    /// Interim responses to the request at hand, as they go on the wire.
     interim: RefCell<Vec<u8>>,
+    /// How many requests were answered, as far as it can be counted: hints are about one of them.
+    answered: Cell<u32>,
     /// The connection's task, to be woken when an interim response comes from another task.
     task: RefCell<Option<Waker>>,
 }
@@ -69,6 +71,12 @@ impl ConnectionInfo {
         if known.as_ref().is_none_or(|known| !known.will_wake(task)) {
             *known = Some(task.clone());
         }
+    }
+
+    /// The interim responses that wait to be written before the response, and no more of them.
+    pub(crate) fn end_interim(&self) -> Vec<u8> {
+        self.answered.set(self.answered.get().wrapping_add(1));
+        self.interim.take()
     }
 
     /// The interim responses that wait to be written.
@@ -154,18 +162,22 @@ impl Future for Disconnect {
 pub struct EarlyHints {
     /// None where the client would not understand it (RFC 9110 §15.2).
     connection: Option<Rc<ConnectionInfo>>,
+    /// What the connection's count is until the response is there.
+    answered: u32,
 }
 
 impl EarlyHints {
     pub(crate) fn of(connection: &Rc<ConnectionInfo>, understood: bool) -> Self {
         connection.is_watched.set(true);
-        Self { connection: understood.then(|| connection.clone()) }
+        Self { connection: understood.then(|| connection.clone()), answered: connection.answered.get() }
     }
 
-    /// Sends 103 with these fields as soon as the handler waits. HTTP/1.0 clients get none. Fields that are about a body
-    /// or the connection are left out.
+    /// Sends 103 with these fields as soon as the handler waits, or with its response, before it; not after it. HTTP/1.0
+    /// clients get none. Fields that are about a body or the connection are left out.
     pub fn send(&self, fields: &HeaderMap) {
-        let Some(connection) = &self.connection else { return };
+        let Some(connection) = self.connection.as_ref().filter(|known| known.answered.get() == self.answered) else {
+            return;
+        };
         encode::interim_head(&mut connection.interim.borrow_mut(), StatusCode::EARLY_HINTS, fields);
         if let Some(task) = &*connection.task.borrow() {
             task.wake_by_ref();

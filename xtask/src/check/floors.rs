@@ -17,7 +17,7 @@ const FLOORS: &[&[&str]] = &[
     &["error", "limits", "http"],
     &["body", "buffer", "h1", "route", "state", "pool", "collections"],
     &["service", "extract", "respond", "handler", "stream", "tower", "upgrade"],
-    &["io", "conn", "worker", "transport", "middleware", "interval"],
+    &["io", "conn", "worker", "transport", "middleware", "interval", "file"],
     &["server", "test"],
 ];
 
@@ -162,7 +162,7 @@ fn outside(code: &[Token<'_>], own: usize) -> Vec<(usize, String)> {
         if own != SYSTEM_FLOOR && heads_path && SYSTEM_CRATES.contains(&token.text) {
             found.push((
                 token.line,
-                format!("{} may be named on floor F{SYSTEM_FLOOR} only: io, conn, worker, interval", token.text),
+                format!("{} may be named on floor F{SYSTEM_FLOOR} only: io, conn, worker, interval, file", token.text),
             ));
         }
         let reads_clock = token.text == "Instant"
