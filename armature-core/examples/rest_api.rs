@@ -5,10 +5,7 @@
 //! curl -i localhost:8080/notes/1
 //! ```
 
-use armature_core::{
-    Error, Failure, Json, Path, Router, Server, State, StatusCode, get,
-    http::{HeaderValue, header},
-};
+use armature_core::{Error, Failure, IntoResponse, Json, Path, Router, Server, State, StatusCode, get, http::header};
 use serde::{Deserialize, Serialize};
 use sqlx::SqlitePool;
 
@@ -27,14 +24,10 @@ async fn list(State(pool): State<SqlitePool>) -> Result<Json<Vec<Note>>, Failure
     Ok(Json(sqlx::query_as("SELECT id, text FROM note ORDER BY id").fetch_all(&pool).await?))
 }
 
-async fn create(
-    State(pool): State<SqlitePool>,
-    Json(new): Json<NewNote>,
-) -> Result<(StatusCode, [(header::HeaderName, HeaderValue); 1], Json<Note>), Failure> {
+async fn create(State(pool): State<SqlitePool>, Json(new): Json<NewNote>) -> Result<impl IntoResponse, Failure> {
     let note: Note =
         sqlx::query_as("INSERT INTO note (text) VALUES (?) RETURNING id, text").bind(new.text).fetch_one(&pool).await?;
-    let location = HeaderValue::try_from(format!("/notes/{}", note.id))?;
-    Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(note)))
+    Ok((StatusCode::CREATED, [(header::LOCATION, format!("/notes/{}", note.id))], Json(note)))
 }
 
 async fn show(State(pool): State<SqlitePool>, Path(id): Path<i64>) -> Result<Json<Note>, Failure> {

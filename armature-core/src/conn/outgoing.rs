@@ -275,10 +275,14 @@ impl<IO: Stream, S: Service> Conn<IO, S> {
         Poll::Ready(Ok(()))
     }
 
-    /// Ends a response that cannot be finished: what is there is written if that is possible at once, then the
-    /// connection is cut, so that the client sees that something is missing.
+    /// Ends a response that cannot be finished. Where its end is framed, what is there is still written and the connection
+    /// closed in order: the client sees that something is missing, and no reset takes what it has. Where the end of the
+    /// connection would be that of the body, as for HTTP/1.0, it is cut.
     fn cut(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), End>> {
-        self.sending = None;
+        let is_framed = self.sending.take().is_some_and(|sending| sending.chunked || sending.remaining.is_some());
+        if is_framed {
+            return Poll::Ready(Err(End::Close));
+        }
         let _ = self.flush(cx);
         Poll::Ready(Err(End::Abort))
     }

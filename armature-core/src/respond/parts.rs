@@ -5,16 +5,37 @@ use crate::{
     respond::{IntoResponse, Response},
 };
 
-/// Adds to a response, in a tuple before it: `(StatusCode::CREATED, [(header::LOCATION, value)], body)`.
+/// Adds to a response, in a tuple before it.
+///
+/// ```
+/// use armature_core::{IntoResponse, StatusCode, http::header};
+///
+/// async fn create() -> impl IntoResponse {
+///     let id = 7;
+///     (StatusCode::CREATED, [(header::LOCATION, format!("/notes/{id}"))], "made")
+/// }
+/// # let _ = create;
+/// ```
 pub trait IntoResponseParts {
     /// Adds to it.
     fn add_to(self, response: &mut Response);
 }
 
-impl<const N: usize> IntoResponseParts for [(HeaderName, HeaderValue); N] {
+/// Fields; a value that cannot be one, such as a text with a line end in it, makes the response 500 with that as its cause.
+impl<V, const N: usize> IntoResponseParts for [(HeaderName, V); N]
+where
+    V: TryInto<HeaderValue>,
+    http::Error: From<V::Error>,
+{
     fn add_to(self, response: &mut Response) {
-        for (name, value) in &self {
-            response.insert_header(name, value);
+        for (name, value) in self {
+            match value.try_into() {
+                Ok(value) => response.insert_header(&name, &value),
+                Err(error) => {
+                    *response =
+                        Response::status(StatusCode::INTERNAL_SERVER_ERROR).with_cause(http::Error::from(error));
+                }
+            }
         }
     }
 }

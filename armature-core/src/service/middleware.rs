@@ -68,8 +68,10 @@ pub trait Hooks: Clone + 'static {
     /// The response that answers it in the handler's place; [`after`](Self::after) is not called then.
     fn before(&self, request: &mut Request<'_>) -> Result<Self::Kept, Response>;
 
-    /// Looks at the response.
-    fn after(&self, kept: Self::Kept, response: &mut Response);
+    /// Looks at the response. By default it is left as it is.
+    fn after(&self, kept: Self::Kept, response: &mut Response) {
+        let _ = (kept, response);
+    }
 }
 
 impl<H: Hooks> Middleware for H {
@@ -276,6 +278,4 @@ impl Hooks for BodyLimit {
         request.body.set_limit(self.0);
         Ok(())
     }
-
-    fn after(&self, (): (), _: &mut Response) {}
 }

@@ -45,13 +45,16 @@ fn a_head_that_comes_byte_by_byte_is_not_taken_for_http2() {
     });
 }
 
+/// Method, path and body; status and body of the answer.
+type Case<'a> = (&'a str, &'a str, &'a [u8], u16, &'a [u8]);
+
 #[test]
 fn services_answer_as_they_do_in_http1() {
     let (_server, address) = serve(Limits::default(), |server| server.http2(true));
     run(async {
         let mut sender = http2_over(TcpStream::connect(address).await.unwrap()).await;
         let large = vec![b'x'; 300_000];
-        let cases: [(&str, &str, &[u8], u16, &[u8]); 8] = [
+        let cases: [Case<'_>; 8] = [
             ("GET", "/users/a%20b", b"", 200, b"a b"),
             ("HEAD", "/users/1", b"", 200, b""),
             ("DELETE", "/echo", b"", 405, b""),

@@ -4,7 +4,7 @@ use armature_core::{
     IntoResponse, Response, State, StatusCode,
     extract::{Multipart, TypedHeader},
     headers::{ETag, IfNoneMatch},
-    http::{HeaderValue, header::CONTENT_TYPE},
+    http::header::CONTENT_TYPE,
 };
 use rest_service::{ATTACHMENT_BYTES_MAX, Attachment, Problem};
 
@@ -39,6 +39,6 @@ pub(crate) async fn download(
     if if_none_match.is_some_and(|TypedHeader(field)| !field.precondition_passes(&etag)) {
         return Ok((StatusCode::NOT_MODIFIED, TypedHeader(etag), ()).into_response());
     }
-    let media_type = HeaderValue::try_from(attachment.media_type).expect("a field, as the form's reader has checked");
+    let media_type = attachment.media_type;
     Ok((TypedHeader(etag), [(CONTENT_TYPE, media_type)], attachment.content).into_response())
 }

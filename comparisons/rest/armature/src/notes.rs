@@ -4,10 +4,7 @@ use std::sync::Arc;
 
 use armature_core::{
     IntoResponse, Json, Query, State, StatusCode,
-    http::{
-        HeaderValue,
-        header::{LINK, LOCATION},
-    },
+    http::header::{LINK, LOCATION},
 };
 use rest_service::{Draft, Login, Note, Notes, Page, Session};
 
@@ -21,13 +18,13 @@ pub(crate) async fn login(State(store): Store, Json(login): Json<Login>) -> Resu
 
 pub(crate) async fn list(State(store): Store, Query(page): Query<Page>) -> Result<impl IntoResponse> {
     let listing = store.list(page.check()?);
-    let link = listing.link().map(|link| [(LINK, HeaderValue::try_from(link).expect("a path and two numbers"))]);
+    let link = listing.link().map(|link| [(LINK, link)]);
     Ok((link, Json(listing)))
 }
 
 pub(crate) async fn create(State(store): Store, Json(draft): Json<Draft>) -> Result<impl IntoResponse> {
     let note = store.create(draft.check()?);
-    let location = HeaderValue::try_from(format!("/api/notes/{}", note.id)).expect("a path and a number");
+    let location = format!("/api/notes/{}", note.id);
     Ok((StatusCode::CREATED, [(LOCATION, location)], Json(note)))
 }
 

@@ -32,9 +32,9 @@ impl IntoResponse for Failure {
 impl From<Problem> for Failure {
     fn from(problem: Problem) -> Self {
         let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let challenge = [(WWW_AUTHENTICATE, HeaderValue::from_static(CHALLENGE))];
+        let challenge = [(WWW_AUTHENTICATE, CHALLENGE)];
         let challenge = (status == StatusCode::UNAUTHORIZED).then_some(challenge);
-        let media_type = [(CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE))];
+        let media_type = [(CONTENT_TYPE, MEDIA_TYPE)];
         Self((status, challenge, media_type, Json(problem)).into_response())
     }
 }

@@ -48,6 +48,4 @@ impl Hooks for RequireToken {
         let token = bearer.as_ref().map(|TypedHeader(field)| field.token());
         self.0.admit(token).map_err(|problem| Failure::from(problem).into_response())
     }
-
-    fn after(&self, (): (), _: &mut Response) {}
 }
