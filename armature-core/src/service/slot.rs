@@ -11,6 +11,7 @@ use std::{
     cell::RefCell,
     fmt,
     future::Future,
+    marker::PhantomData,
     mem::{self, MaybeUninit},
     pin::Pin,
     ptr,
@@ -39,13 +40,20 @@ thread_local! {
     static BLOCKS: RefCell<Vec<Memory>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Memory for one running handler.
+/// Memory for one running handler. It stays on its thread, as the futures in it do:
+///
+/// ```compile_fail,E0277
+/// let slot = armature_core::service::Slot::default();
+/// std::thread::spawn(move || drop(slot));
+/// ```
 #[derive(Default)]
 pub struct Slot {
     /// Uninitialised except for the future that `running` describes. Never grown while that is `Some`, so the future
     /// does not move.
     memory: Memory,
     running: Option<&'static Running>,
+    /// The future need not be one that other threads may have, and is not to be seen in the types above.
+    own_thread: PhantomData<*mut ()>,
 }
 
 /// How to treat the future in a slot's memory.
@@ -54,7 +62,7 @@ struct Running {
     drop: unsafe fn(*mut Line),
 }
 
-struct RunningOf<F>(std::marker::PhantomData<F>);
+struct RunningOf<F>(PhantomData<F>);
 
 impl<F: Future<Output = Response> + 'static> RunningOf<F> {
     const TABLE: &'static Running = &Running { poll: poll_in_place::<F>, drop: drop_in_place::<F> };
