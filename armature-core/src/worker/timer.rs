@@ -63,7 +63,7 @@ pub(crate) struct Timers {
 #[derive(Debug, Default)]
 struct Table {
     deadlines: Vec<u32>,
-    /// When each connection last went idle; [`NEVER`] if it has been culled since, or was never idle.
+    /// When each connection last went idle; [`NEVER`] if it has been culled since, or was under another deadline.
     idle_since: Vec<u32>,
 }
 
@@ -115,11 +115,14 @@ impl Timers {
         table.idle_since[task.index()] = NEVER;
     }
 
-    /// Sets the deadline to so long from now.
+    /// Sets the deadline to so long from now, for a connection that is not idle.
     #[inline]
     pub(crate) fn set(&self, task: TaskKey, after: Ticks) {
         let deadline = self.now.get().saturating_add(after.0).min(NEVER - 1);
-        self.table.borrow_mut().deadlines[task.index()] = deadline;
+        let mut table = self.table.borrow_mut();
+        table.deadlines[task.index()] = deadline;
+        // Culling it would be taken for this deadline.
+        table.idle_since[task.index()] = NEVER;
     }
 
     /// As [`set`](Self::set), for a connection that is idle from now on.
@@ -132,7 +135,7 @@ impl Timers {
     }
 
     /// Lets the deadlines of up to `number` connections pass now: those that have been idle longest, and for `least` at
-    /// least. One that has work again by now ignores it. Says which they are, for the caller to wake.
+    /// least. One whose handler is at work by now ignores it. Says which they are, for the caller to wake.
     pub(crate) fn cull(&self, number: usize, least: Ticks) -> Vec<TaskKey> {
         let latest = self.now.get().saturating_sub(least.0);
         self.table.borrow_mut().cull(number, latest)

@@ -72,6 +72,28 @@ fn nobody_is_culled_before_the_time() {
 }
 
 #[test]
+fn who_has_been_idle_and_is_at_work_again_is_not_culled() {
+    let limits = Limits {
+        connections_max: 3,
+        idle_deadline: PATIENCE * 3,
+        idle_deadline_min: PATIENCE * 3,
+        cull_idle_min: Duration::from_millis(100),
+        ..Limits::default()
+    };
+    let server = Running::start(limits);
+    let (mut uploads, mut asks_slowly, mut idle) = (used(&server), used(&server), used(&server));
+    uploads.send(b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n12345");
+    asks_slowly.send(b"GET / HTTP/1.1\r\nHost:");
+    let _newcomer = used(&server);
+    assert_eq!(idle.read_to_end(), Ok(Vec::new()));
+    uploads.send(b"67890");
+    asks_slowly.send(b" a\r\n\r\n");
+    for client in [&mut uploads, &mut asks_slowly] {
+        assert_eq!(client.read_answer().unwrap().status, 200);
+    }
+}
+
+#[test]
 fn idle_connections_go_when_memory_is_short() {
     let limits = Limits {
         memory_bytes_max: 1,
