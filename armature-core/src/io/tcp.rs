@@ -43,6 +43,11 @@ impl Tcp {
         Ok(Self { registration: reactor.watch_stream(&stream, task)?, stream })
     }
 
+    /// Parts from the task that it was made for: who waits for it from now on is woken, whatever task it is.
+    pub(crate) fn leave_task(&self) {
+        self.registration.leave_task();
+    }
+
     /// Reads once that may bring something.
     #[inline]
     fn poll_receive(
@@ -124,7 +129,7 @@ impl Stream for Tcp {
     }
 
     fn into_duplex(self) -> Box<dyn Duplex> {
-        self.registration.leave_task();
+        self.leave_task();
         Box::new(self)
     }
 }

@@ -70,6 +70,7 @@ impl Stream for Encrypted {
     }
 
     fn into_duplex(self) -> Box<dyn Duplex> {
+        self.stream.get_ref().0.leave_task();
         Box::new(self)
     }
 }

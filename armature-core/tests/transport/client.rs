@@ -4,7 +4,7 @@ use std::{io, net::SocketAddr, rc::Rc, sync::Arc, time::Duration};
 
 use armature_core::{
     Handle, Limits, MediaType, Path, Response, Router, Server, StatusCode, any, get,
-    http::{HeaderMap, Version},
+    http::{HeaderMap, HeaderValue, Version},
     post,
     service::ConnectionInfo,
     stream::{self, Overflow, Watermarks},
@@ -39,6 +39,18 @@ async fn panics() -> StatusCode {
     panic!("in a handler");
 }
 
+/// Gives back in capitals what it gets, in a task that is not the connection's own.
+async fn shout() -> Response {
+    Response::upgrade(HeaderValue::from_static("shout"), async |mut upgraded| {
+        tokio::task::spawn_local(async move {
+            let mut room = [0; 100];
+            while let Ok(read @ 1..) = upgraded.read(&mut room).await {
+                upgraded.write_all(&room[..read].to_ascii_uppercase()).await.unwrap();
+            }
+        });
+    })
+}
+
 fn app() -> Router {
     let describe = async |version: Version, info: Rc<ConnectionInfo>, headers: HeaderMap| {
         let peer = info.peer().is_some_and(|peer| peer.ip().is_loopback());
@@ -59,6 +71,9 @@ fn app() -> Router {
             }),
         )
         .route("/panics", get(panics))
+        .route("/shout", get(shout))
+        .route("/interim", get(async || StatusCode::CONTINUE))
+        .route("/blocks", get(async || std::thread::sleep(Duration::from_millis(100))))
 }
 
 /// A server with these settings.

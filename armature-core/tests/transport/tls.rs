@@ -123,3 +123,27 @@ fn who_does_not_shake_hands_is_let_go() {
         assert_eq!(ask1(connect(address, trust(&made, &[])).await.unwrap(), "GET", "/users/1", b"").await.text(), "1");
     });
 }
+
+#[test]
+fn an_upgraded_connection_can_be_given_to_another_task() {
+    let made = make();
+    let files = Files::new(&made.certificate, &made.key);
+    let tls = Tls::from_pem_files(files.certificate(), files.key()).unwrap();
+    let (_server, address) = serve(Limits::default(), |server| server.tls(tls));
+    run(async {
+        let mut stream = connect(address, trust(&made, &[])).await.unwrap();
+        let head = b"GET /shout HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: shout\r\n\r\n";
+        stream.write_all(head).await.unwrap();
+        let mut answer = Vec::new();
+        while !answer.ends_with(b"\r\n\r\n") {
+            answer.push(stream.read_u8().await.unwrap());
+        }
+        assert!(answer.starts_with(b"HTTP/1.1 101 "));
+        for word in ["hello", "again"] {
+            stream.write_all(word.as_bytes()).await.unwrap();
+            let mut shouted = [0; 5];
+            stream.read_exact(&mut shouted).await.unwrap();
+            assert_eq!(shouted, *word.to_uppercase().as_bytes());
+        }
+    });
+}
