@@ -17,6 +17,8 @@ use std::net::SocketAddr;
 #[cfg(feature = "tls")]
 pub use tls::Tls;
 
+#[cfg(any(feature = "tls", feature = "http2"))]
+use crate::worker::Worker;
 use crate::{
     conn::Conn,
     error::Error,
@@ -95,6 +97,22 @@ impl Transport {
             return preface::serve(stream, peer, worker, task).await;
         }
         serve_http1(stream, ConnectionInfo::new(peer, false), worker, task).await;
+    }
+}
+
+/// Waits for what a client says first, in the time that it has for a head. In a worker that stops it has as long as any
+/// connection there is given to send a next request.
+#[cfg(any(feature = "tls", feature = "http2"))]
+async fn in_time<S: Service, T>(worker: &Worker<S>, first: impl Future<Output = T>) -> Option<T> {
+    let stopped = async {
+        worker.stopping().await;
+        worker.timers.sleep(worker.limits.drain_idle).await;
+    };
+    tokio::select! {
+        biased;
+        first = first => Some(first),
+        () = worker.timers.sleep(worker.limits.head_deadline) => None,
+        () = stopped => None,
     }
 }
 

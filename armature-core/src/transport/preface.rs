@@ -11,7 +11,7 @@ use std::{
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 
-use super::http2;
+use super::{http2, in_time};
 use crate::{
     conn::Conn,
     io::{TaskKey, Tcp},
@@ -50,16 +50,22 @@ async fn read(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<First> {
 /// Finds out what a client speaks and serves it.
 pub(super) async fn serve<S: Service>(mut stream: Tcp, peer: SocketAddr, worker: Opened<S>, task: TaskKey) {
     let info = ConnectionInfo::new(peer, false);
-    let first = tokio::select! {
-        first = read(&mut stream) => first,
-        () = worker.timers.sleep(worker.limits.head_deadline) => return,
-        // One that has said nothing yet has nothing under way.
-        () = worker.stopping() => return,
-    };
-    match first {
-        Ok(First::Http2(prefix)) => http2::serve(Prefixed { prefix, stream }, info, worker).await,
-        Ok(First::Other(input)) => Conn::new(stream, info, worker, task).with_input(input).await,
-        Err(_) => {}
+    match in_time(&worker, read(&mut stream)).await {
+        Some(Ok(First::Http2(prefix))) => http2::serve(Prefixed { prefix, stream }, info, worker).await,
+        Some(Ok(First::Other(input))) => Conn::new(stream, info, worker, task).with_input(input).await,
+        Some(Err(_)) | None => {}
+    }
+}
+
+/// Serves a client that has agreed on HTTP/2. Hyper would wait for its first bytes for ever.
+#[cfg(feature = "tls")]
+pub(super) async fn serve_http2<IO, S>(mut stream: IO, info: ConnectionInfo, worker: Opened<S>)
+where
+    IO: AsyncRead + AsyncWrite + Unpin + 'static,
+    S: Service,
+{
+    if let Some(Ok(First::Http2(prefix))) = in_time(&worker, read(&mut stream)).await {
+        http2::serve(Prefixed { prefix, stream }, info, worker).await;
     }
 }
 

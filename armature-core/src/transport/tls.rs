@@ -20,7 +20,7 @@ use tokio_rustls::{
     },
 };
 
-use super::{encrypted::Encrypted, serve_http1};
+use super::{encrypted::Encrypted, in_time, serve_http1};
 use crate::{
     error::{Error, ErrorKind},
     io::{TaskKey, Tcp},
@@ -134,18 +134,11 @@ pub(super) async fn serve<S: Service>(
     worker: Opened<S>,
     task: TaskKey,
 ) {
-    let handshake = tls.accept(stream);
-    let stream = tokio::select! {
-        shaken = handshake => match shaken {
-            Ok(stream) => stream,
-            Err(_) => return,
-        },
-        () = worker.timers.sleep(worker.limits.head_deadline) => return,
-    };
+    let Some(Ok(stream)) = in_time(&worker, tls.accept(stream)).await else { return };
     let info = ConnectionInfo::new(peer, true);
     #[cfg(feature = "http2")]
     if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
-        return super::http2::serve(stream, info, worker).await;
+        return super::preface::serve_http2(stream, info, worker).await;
     }
     serve_http1(Encrypted::new(stream), info, worker, task).await;
 }

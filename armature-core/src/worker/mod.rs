@@ -151,7 +151,7 @@ impl<S: Service> Worker<S> {
     }
 
     /// Waits until the worker is stopping, in the task of a connection, which is polled then.
-    #[cfg(feature = "http2")]
+    #[cfg(any(feature = "tls", feature = "http2"))]
     pub(crate) async fn stopping(&self) {
         use std::{future::poll_fn, task::Poll};
 

@@ -108,3 +108,28 @@ fn an_idle_connection_is_closed() {
         }
     });
 }
+
+#[test]
+fn requests_that_have_arrived_are_answered_before_the_end() {
+    for _ in 0..8 {
+        let (_server, address, handle) = serve_with_handle(Limits::default(), |server| server.http2(true));
+        run(async {
+            // The worker is busy while these arrive and the server is stopped.
+            let busy = TcpStream::connect(address).await.unwrap();
+            let busy = tokio::spawn(ask1(busy, "GET", "/blocks", b""));
+            let mut streams = Vec::new();
+            for _ in 0..4 {
+                let mut stream = TcpStream::connect(address).await.unwrap();
+                stream.write_all(b"GET /users/1 HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+                streams.push(stream);
+            }
+            handle.drain();
+            for mut stream in streams {
+                let mut answer = String::new();
+                stream.read_to_string(&mut answer).await.unwrap();
+                assert!(answer.starts_with("HTTP/1.1 200 "), "{answer:?}");
+            }
+            busy.await.unwrap();
+        });
+    }
+}

@@ -125,6 +125,27 @@ fn who_does_not_shake_hands_is_let_go() {
 }
 
 #[test]
+fn who_agrees_on_http2_and_does_not_speak_it_is_let_go() {
+    let made = make();
+    let files = Files::new(&made.certificate, &made.key);
+    let tls = Tls::from_pem_files(files.certificate(), files.key()).unwrap();
+    let limits = Limits {
+        head_deadline: Duration::from_millis(200),
+        idle_deadline: Duration::from_millis(200),
+        ..Limits::default()
+    };
+    let (_server, address) = serve(limits, |server| server.tls(tls).http2(true));
+    run(async {
+        for said in [&b""[..], b"PRI * HTTP/2.0\r\n", b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"] {
+            let mut stream = connect(address, trust(&made, &["h2"])).await.unwrap();
+            stream.write_all(said).await.unwrap();
+            // Closed, however that looks in TLS.
+            let _ = stream.read_to_end(&mut Vec::new()).await;
+        }
+    });
+}
+
+#[test]
 fn an_upgraded_connection_can_be_given_to_another_task() {
     let made = make();
     let files = Files::new(&made.certificate, &made.key);
