@@ -8,7 +8,7 @@ use std::{
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 /// Longer than any server runs, and short enough for any clock; as tokio has it for what never comes.
-const PERIOD_MAX: Duration = Duration::from_secs(86_400 * 365 * 30);
+pub(crate) const PERIOD_MAX: Duration = Duration::from_secs(86_400 * 365 * 30);
 
 /// Something that is ready every `period`, 30 years at most, the first time when one has passed since it was first polled.
 ///

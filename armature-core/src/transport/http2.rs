@@ -25,6 +25,7 @@ use tokio::{
 use crate::{
     body::Body,
     http::{HeaderValue, StatusCode, Version, header},
+    interval::PERIOD_MAX,
     respond::Response,
     service::{ConnectionInfo, OwnedRequest, Service, Slot},
     tower::{refused, request_from, without_body},
@@ -74,7 +75,10 @@ where
 {
     let info = Rc::new(info);
     let activity = Rc::new(Activity { streams: Cell::new(0), last: Cell::new(Instant::now()) });
-    let limits = worker.limits.clone();
+    let limits = &worker.limits;
+    // Hyper adds them to the time of day, and so does `Activity`.
+    let [idle, body, write] =
+        [limits.idle_deadline, limits.body_deadline, limits.write_deadline].map(|limit| limit.min(PERIOD_MAX));
     let service = service_fn({
         let (activity, worker, info) = (activity.clone(), Rc::clone(&worker), info.clone());
         move |request| exchange(request, activity.clone(), info.clone(), worker.clone())
@@ -85,12 +89,12 @@ where
         .max_concurrent_streams(STREAMS_MAX)
         .max_header_list_size(u32::try_from(limits.head_bytes_max).unwrap_or(u32::MAX))
         // A peer that is gone does not answer a ping.
-        .keep_alive_interval(limits.body_deadline)
-        .keep_alive_timeout(limits.write_deadline);
+        .keep_alive_interval(body)
+        .keep_alive_timeout(write);
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
     tokio::select! {
         _ = connection.as_mut() => return info.set_gone(),
-        () = activity.idle(limits.idle_deadline) => {}
+        () = activity.idle(idle) => {}
         () = worker.stopping() => {}
     }
     // Tells the client which of its requests will be answered, answers them, and closes (RFC 9113 §6.8).

@@ -172,7 +172,7 @@ impl Timers {
 
     /// Waits for so long, as long as the clock runs.
     pub(crate) async fn sleep(&self, duration: Duration) {
-        let until = self.now() + duration;
+        let until = self.now().saturating_add(duration);
         while self.now() < until {
             self.ticked().await;
         }

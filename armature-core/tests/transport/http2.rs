@@ -133,3 +133,23 @@ fn requests_that_have_arrived_are_answered_before_the_end() {
         });
     }
 }
+
+#[test]
+fn deadlines_may_be_as_long_as_can_be() {
+    let limits = Limits {
+        head_deadline: Duration::MAX,
+        idle_deadline: Duration::MAX,
+        body_deadline: Duration::MAX,
+        write_deadline: Duration::MAX,
+        drain_deadline: Duration::MAX,
+        ..Limits::default()
+    };
+    let (_server, address) = serve(limits, |server| server.http2(true));
+    run(async {
+        let connect = async || TcpStream::connect(address).await.unwrap();
+        assert_eq!(ask1(connect().await, "GET", "/users/1", b"").await.text(), "1");
+        let mut sender = http2_over(connect().await).await;
+        assert_eq!(ask2(&mut sender, "GET", "/users/1", b"").await.text(), "1");
+        ask2(&mut sender, "GET", "/slow", b"").await;
+    });
+}
