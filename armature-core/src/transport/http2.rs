@@ -119,6 +119,7 @@ async fn exchange<S: Service>(
             request.set_version(Version::Http2);
             request.set_connection(info);
             let mut response = call(&worker, request).await;
+            settle_interim(&mut response);
             without_body(&mut response, method);
             response
         }
@@ -128,8 +129,9 @@ async fn exchange<S: Service>(
         }
     };
     let mut response = http::Response::<Body>::from(response);
-    // It is about a connection of HTTP/1 (RFC 9113 §8.2.2).
+    // They are about a connection of HTTP/1 (RFC 9113 §8.2.2).
     response.headers_mut().remove(header::CONNECTION);
+    response.headers_mut().remove(header::UPGRADE);
     let name = worker.stamp.name();
     if !name.is_empty()
         && let Ok(name) = HeaderValue::from_str(name)
@@ -137,6 +139,14 @@ async fn exchange<S: Service>(
         response.headers_mut().insert(header::SERVER, name);
     }
     Ok(response)
+}
+
+/// There is no 101 (RFC 9113 §8.6), and another interim status is no answer either.
+fn settle_interim(response: &mut Response) {
+    if response.status.is_informational() {
+        let upgrades = response.rare.as_ref().is_some_and(|rare| rare.upgrade.is_some());
+        response.set_status(if upgrades { StatusCode::UPGRADE_REQUIRED } else { StatusCode::INTERNAL_SERVER_ERROR });
+    }
 }
 
 async fn call<S: Service>(worker: &Worker<S>, mut request: OwnedRequest) -> Response {

@@ -153,3 +153,14 @@ fn deadlines_may_be_as_long_as_can_be() {
         ask2(&mut sender, "GET", "/slow", b"").await;
     });
 }
+
+#[test]
+fn an_interim_status_is_no_answer() {
+    let (_server, address) = serve(Limits::default(), |server| server.http2(true));
+    run(async {
+        let mut sender = http2_over(TcpStream::connect(address).await.unwrap()).await;
+        for (path, status) in [("/shout", 426), ("/interim", 500)] {
+            assert_eq!(ask2(&mut sender, "GET", path, b"").await.status, status, "{path}");
+        }
+    });
+}
