@@ -170,9 +170,10 @@ impl Timers {
         self.ticked.notified().await;
     }
 
-    /// Waits for so long, as long as the clock runs.
+    /// Waits for so long at least, as long as the clock runs.
     pub(crate) async fn sleep(&self, duration: Duration) {
-        let until = self.now().saturating_add(duration);
+        // One tick more, because the present one has begun already.
+        let until = self.now().saturating_add(duration).saturating_add(TICK);
         while self.now() < until {
             self.ticked().await;
         }
