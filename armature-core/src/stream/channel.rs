@@ -76,7 +76,8 @@ pub struct Receiver {
 
 /// The client has gone, or nobody else wants the body any more.
 ///
-/// A connection that has nothing to write does not hear of that: it shows when something is sent.
+/// Of a client that has only closed its socket, a connection with nothing to write does not hear that: it may still be
+/// reading. It shows when something is sent, which the client resets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Closed;
 

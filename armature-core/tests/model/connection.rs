@@ -12,7 +12,10 @@ use std::{
 };
 
 use armature_core::{
-    MediaType, RequestBody, Response, Router, State, StatusCode, get, post, service::Disconnect, test::TestClient,
+    MediaType, RequestBody, Response, Router, State, StatusCode, get, post,
+    service::Disconnect,
+    stream::{self, Overflow, Watermarks},
+    test::TestClient,
 };
 use socket2::SockRef;
 use tokio::sync::Semaphore;
@@ -54,6 +57,17 @@ async fn write_for_ever(State(witness): State<Witness>) -> StatusCode {
     StatusCode::OK
 }
 
+/// A body that has nothing more to say.
+async fn falls_silent(State(witness): State<Witness>) -> Response {
+    let (mut sender, receiver) = stream::channel(Watermarks::default(), Overflow::Wait);
+    tokio::task::spawn_local(async move {
+        sender.send("first").await.unwrap();
+        sender.closed().await;
+        witness.events.send("closed".to_owned()).unwrap();
+    });
+    Response::new(MediaType::TEXT, receiver)
+}
+
 fn start() -> (TestClient, SocketAddr, mpsc::Receiver<String>, Arc<Semaphore>) {
     let (events, seen) = mpsc::channel();
     let permits = Arc::new(Semaphore::new(1));
@@ -66,6 +80,7 @@ fn start() -> (TestClient, SocketAddr, mpsc::Receiver<String>, Arc<Semaphore>) {
                 "/echo",
                 post(async |body: RequestBody| Response::new(MediaType::BYTES, body)).body_bytes_max(1 << 30),
             )
+            .route("/falls-silent", get(falls_silent))
             .with_state(witness.clone())
     });
     let client = client.unwrap();
@@ -150,6 +165,20 @@ fn a_reset_drops_the_handler_with_all_that_it_holds() {
         // The file and the permit were made later, so they went before.
         assert_eq!((permits.available_permits(), path.exists()), (1, false));
     }
+}
+
+#[test]
+fn a_reset_ends_a_body_that_has_nothing_to_say() {
+    let (_client, address, seen, _) = start();
+    let mut stream = ask(address, "/falls-silent");
+    let mut received = [0; 1_000];
+    let mut len = 0;
+    while !received[..len].ends_with(b"first\r\n") {
+        len += stream.read(&mut received[len..]).unwrap();
+    }
+    SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
+    drop(stream);
+    assert_eq!(seen.recv_timeout(PATIENCE).unwrap(), "closed");
 }
 
 #[test]
