@@ -5,12 +5,14 @@
 
 use std::{
     cell::{Cell, RefCell},
-    future::{Future, poll_fn},
+    future::Future,
     net::SocketAddr,
     pin::Pin,
     rc::Rc,
     task::{Context, Poll, Waker},
 };
+
+use slab::Slab;
 
 use crate::{
     h1::encode,
@@ -25,7 +27,7 @@ pub struct ConnectionInfo {
     /// A handler has asked about the connection.
     is_watched: Cell<bool>,
     gone: Cell<bool>,
-    waiting: RefCell<Vec<Waker>>,
+    waiting: RefCell<Slab<Waker>>,
     /// Interim responses to the request at hand, as they go on the wire.
     interim: RefCell<Vec<u8>>,
     /// How many requests were answered, as far as it can be counted: hints are about one of them.
@@ -62,7 +64,7 @@ impl ConnectionInfo {
     /// The client has shut its side of the connection, or the connection has ended.
     pub(crate) fn set_gone(&self) {
         self.gone.set(true);
-        self.waiting.take().into_iter().for_each(Waker::wake);
+        self.waiting.take().into_iter().for_each(|(_, waker)| waker.wake());
     }
 
     /// Names the task that writes interim responses.
@@ -82,17 +84,6 @@ impl ConnectionInfo {
     /// The interim responses that wait to be written.
     pub(crate) fn take_interim(&self) -> Vec<u8> {
         self.interim.take()
-    }
-
-    fn poll_gone(&self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.gone.get() {
-            return Poll::Ready(());
-        }
-        let mut waiting = self.waiting.borrow_mut();
-        if !waiting.iter().any(|waker| waker.will_wake(cx.waker())) {
-            waiting.push(cx.waker().clone());
-        }
-        Poll::Pending
     }
 }
 
@@ -116,32 +107,63 @@ impl ConnectionInfo {
 ///     }
 /// }
 /// ```
-#[derive(Debug, Clone)]
-pub struct Disconnect(Rc<ConnectionInfo>);
+#[derive(Debug)]
+pub struct Disconnect {
+    connection: Rc<ConnectionInfo>,
+    /// Where its waker is among those that wait.
+    place: Option<usize>,
+}
 
 impl Disconnect {
     pub(crate) fn of(connection: &Rc<ConnectionInfo>) -> Self {
         connection.is_watched.set(true);
-        Self(connection.clone())
+        Self { connection: connection.clone(), place: None }
     }
 
     /// Whether the client is known to have gone.
     #[must_use]
     pub fn has_happened(&self) -> bool {
-        self.0.gone.get()
+        self.connection.gone.get()
     }
 
     /// Waits for it.
     pub async fn wait(&self) {
-        poll_fn(|cx| self.0.poll_gone(cx)).await;
+        self.clone().await;
+    }
+}
+
+impl Clone for Disconnect {
+    fn clone(&self) -> Self {
+        Self { connection: self.connection.clone(), place: None }
     }
 }
 
 impl Future for Disconnect {
     type Output = ();
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        self.0.poll_gone(cx)
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        if self.has_happened() {
+            return Poll::Ready(());
+        }
+        let waker = cx.waker().clone();
+        let mut waiting = self.connection.waiting.borrow_mut();
+        let (place, former) = match self.place {
+            Some(place) => (place, Some(std::mem::replace(&mut waiting[place], waker))),
+            None => (waiting.insert(waker), None),
+        };
+        drop(waiting);
+        // With a waker may go what waits for the same.
+        drop(former);
+        self.place = Some(place);
+        Poll::Pending
+    }
+}
+
+impl Drop for Disconnect {
+    fn drop(&mut self) {
+        let waker = self.place.and_then(|place| self.connection.waiting.borrow_mut().try_remove(place));
+        // Behind the borrow, as above.
+        drop(waker);
     }
 }
 

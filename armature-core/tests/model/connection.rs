@@ -4,10 +4,12 @@ use std::{
     io::{Read, Write},
     net::{SocketAddr, TcpStream},
     path::PathBuf,
+    pin::Pin,
     sync::{
         Arc,
         mpsc::{self, Sender},
     },
+    task::{Context, Wake},
     time::Duration,
 };
 
@@ -57,6 +59,19 @@ async fn write_for_ever(State(witness): State<Witness>) -> StatusCode {
     StatusCode::OK
 }
 
+/// Counts who has its waker once it does not wait any more.
+async fn asks_and_goes_on(disconnect: Disconnect) -> String {
+    struct Nothing;
+    impl Wake for Nothing {
+        fn wake(self: Arc<Self>) {}
+    }
+    let wake = Arc::new(Nothing);
+    let mut asked = disconnect.clone();
+    assert!(Pin::new(&mut asked).poll(&mut Context::from_waker(&wake.clone().into())).is_pending());
+    drop(asked);
+    (Arc::strong_count(&wake) - 1).to_string()
+}
+
 /// A body that has nothing more to say.
 async fn falls_silent(State(witness): State<Witness>) -> Response {
     let (mut sender, receiver) = stream::channel(Watermarks::default(), Overflow::Wait);
@@ -80,6 +95,7 @@ fn start() -> (TestClient, SocketAddr, mpsc::Receiver<String>, Arc<Semaphore>) {
                 "/echo",
                 post(async |body: RequestBody| Response::new(MediaType::BYTES, body)).body_bytes_max(1 << 30),
             )
+            .route("/asks-and-goes-on", get(asks_and_goes_on))
             .route("/falls-silent", get(falls_silent))
             .with_state(witness.clone())
     });
@@ -179,6 +195,12 @@ fn a_reset_ends_a_body_that_has_nothing_to_say() {
     SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
     drop(stream);
     assert_eq!(seen.recv_timeout(PATIENCE).unwrap(), "closed");
+}
+
+#[test]
+fn who_does_not_wait_for_the_client_any_more_leaves_nothing_behind() {
+    let (mut client, ..) = start();
+    assert_eq!(client.get("/asks-and-goes-on").send().unwrap().text(), "0");
 }
 
 #[test]
