@@ -144,7 +144,10 @@ impl<IO: Stream, S: Service> Conn<IO, S> {
         loop {
             if self.sending.is_some() {
                 match ready!(self.send(cx)) {
-                    Ok(()) => continue,
+                    Ok(()) => {
+                        self.end_incoming();
+                        continue;
+                    }
                     Err(end) => return Poll::Ready(end),
                 }
             }

@@ -212,7 +212,6 @@ impl<IO: Stream, S: Service> Conn<IO, S> {
                         }
                     }
                     self.sending = None;
-                    self.end_incoming();
                     return Poll::Ready(Ok(()));
                 }
                 Ok(Poll::Ready(Some(Err(_)))) => return self.cut(cx),

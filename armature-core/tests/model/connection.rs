@@ -9,16 +9,19 @@ use std::{
         Arc,
         mpsc::{self, Sender},
     },
-    task::{Context, Wake},
+    task::{Context, Poll, Wake},
     time::Duration,
 };
 
 use armature_core::{
-    MediaType, RequestBody, Response, Router, State, StatusCode, get, post,
+    Body, MediaType, RequestBody, Response, Router, State, StatusCode,
+    body::{BodySource, FilePart, StreamError},
+    get, post,
     service::Disconnect,
     stream::{self, Overflow, Watermarks},
     test::TestClient,
 };
+use bytes::Bytes;
 use socket2::SockRef;
 use tokio::sync::Semaphore;
 
@@ -83,6 +86,31 @@ async fn falls_silent(State(witness): State<Witness>) -> Response {
     Response::new(MediaType::TEXT, receiver)
 }
 
+/// A body that the kernel sends.
+struct FromFile(FilePart);
+
+impl BodySource for FromFile {
+    fn poll_piece(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Bytes, StreamError>>> {
+        Poll::Ready(Some(Err("the kernel sends it".into())))
+    }
+
+    fn length(&self) -> Option<u64> {
+        Some(self.0.length())
+    }
+
+    fn file(&self) -> Option<FilePart> {
+        Some(self.0.clone())
+    }
+}
+
+/// Answers with a file, and leaves the request's body to somebody else.
+async fn sends_a_file(State(witness): State<Witness>, body: RequestBody) -> Response {
+    tokio::task::spawn_local(async move { witness.events.send(format!("{:?}", body.collect().await)).unwrap() });
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(b"from a file").unwrap();
+    Response::new(MediaType::TEXT, Body::stream(FromFile(FilePart { file: Arc::new(file), bytes: 0..11 })))
+}
+
 fn start() -> (TestClient, SocketAddr, mpsc::Receiver<String>, Arc<Semaphore>) {
     let (events, seen) = mpsc::channel();
     let permits = Arc::new(Semaphore::new(1));
@@ -97,6 +125,7 @@ fn start() -> (TestClient, SocketAddr, mpsc::Receiver<String>, Arc<Semaphore>) {
             )
             .route("/asks-and-goes-on", get(asks_and_goes_on))
             .route("/falls-silent", get(falls_silent))
+            .route("/sends-a-file", post(sends_a_file))
             .with_state(witness.clone())
     });
     let client = client.unwrap();
@@ -195,6 +224,22 @@ fn a_reset_ends_a_body_that_has_nothing_to_say() {
     SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
     drop(stream);
     assert_eq!(seen.recv_timeout(PATIENCE).unwrap(), "closed");
+}
+
+#[test]
+fn a_body_that_is_thrown_away_behind_a_file_is_not_whole() {
+    let (_client, address, seen, _) = start();
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.write_all(b"POST /sends-a-file HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n12345").unwrap();
+    let mut received = [0; 1_000];
+    let mut len = 0;
+    while !received[..len].ends_with(b"from a file") {
+        len += stream.read(&mut received[len..]).unwrap();
+    }
+    stream.write_all(b"67890GET /until-gone HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+    let mut events = [seen.recv_timeout(PATIENCE).unwrap(), seen.recv_timeout(PATIENCE).unwrap()];
+    events.sort();
+    assert_eq!(events, ["Err(Ended)", "begun false"]);
 }
 
 #[test]
