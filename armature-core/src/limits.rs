@@ -9,6 +9,10 @@ use crate::error::{Error, ErrorKind};
 /// The most header fields that [`Limits::head_fields_max`] can allow; the parser's table is this long.
 pub const HEAD_FIELDS_CEILING: usize = 256;
 
+/// The most bytes that [`Limits::head_bytes_max`] can allow: offsets into the head are 32 bits wide, and a head this long is
+/// no head.
+pub(crate) const HEAD_BYTES_CEILING: usize = 16 * 1024 * 1024;
+
 /// Bounds on what a peer may make a server hold or wait for.
 ///
 /// Byte and count limits are inclusive: a head of exactly [`head_bytes_max`](Self::head_bytes_max) bytes is served.
@@ -178,8 +182,7 @@ impl Limits {
                 format!("limit head_fields_max is {}; it can be at most {HEAD_FIELDS_CEILING}", self.head_fields_max),
             ));
         }
-        // Offsets into the head are 32 bits wide, and a head this long is no head.
-        if self.head_bytes_max > 16 * 1024 * 1024 {
+        if self.head_bytes_max > HEAD_BYTES_CEILING {
             return Err(Error::new(
                 ErrorKind::Limits,
                 format!("limit head_bytes_max is {}; it can be at most 16 MiB", self.head_bytes_max),

@@ -93,8 +93,10 @@ impl OwnedRequest {
         std::mem::take(&mut self.body)
     }
 
-    /// Takes over what another has beside its head and body; its extensions come before those of this one.
+    /// Takes over what another has beside its head and body, and the version that it came in; its extensions come before
+    /// those of this one.
     pub(crate) fn inherit(&mut self, from: &Self) {
+        self.index.version = from.index.version;
         self.params = from.params.clone();
         self.extensions.splice(0..0, from.extensions.iter().map(|value| (**value).boxed()));
         self.connection = from.connection.clone();

@@ -17,7 +17,7 @@ use crate::{
     body::{Body, StreamError},
     h1::Refusal,
     http::{Method, header},
-    limits::Limits,
+    limits::{HEAD_BYTES_CEILING, HEAD_FIELDS_CEILING, Limits},
     service::{OwnedRequest, Service, Slot},
 };
 
@@ -55,9 +55,15 @@ pub struct TowerService {
 }
 
 impl TowerService {
-    /// What a layer is put around.
+    /// What a layer is put around. The server has judged by its limits what comes to the layer.
     pub(super) fn inside(service: Rc<dyn Service>, passages: Rc<Passages>) -> Self {
-        Self { service, limits: Rc::default(), passages: Some(passages) }
+        let limits = Limits {
+            head_bytes_max: HEAD_BYTES_CEILING,
+            head_fields_max: HEAD_FIELDS_CEILING,
+            target_bytes_max: HEAD_BYTES_CEILING,
+            ..Limits::default()
+        };
+        Self { service, limits: Rc::new(limits), passages: Some(passages) }
     }
 
     /// The same service with other bounds on heads and bodies. The deadlines, and what is about connections, are those of the

@@ -104,6 +104,10 @@ pub(super) fn request_to<B>(head: &RequestHead<'_>, path: Option<&str>, body: B)
         Version::Http2 => http::Version::HTTP_2,
     };
     *request.headers_mut() = head.header_map();
+    // That of an absolute target, which is not in the URI, is to be put in the place of Host's (RFC 9112 §3.2.2).
+    if let Some(authority) = head.authority().and_then(|authority| HeaderValue::from_str(authority).ok()) {
+        request.headers_mut().insert(header::HOST, authority);
+    }
     if let Some(peer) = head.connection().peer() {
         request.extensions_mut().insert(peer);
     }

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use armature_core::{Error, Handle, IntoService, Server};
+use armature_core::{Error, Handle, IntoService, Limits, Server};
 
 use crate::answer::{self, Answer};
 
@@ -24,7 +24,11 @@ pub(crate) struct Running {
 
 impl Running {
     pub(crate) fn start<A: IntoService>(app: impl Fn() -> A + Send + Sync + 'static) -> Self {
-        let server = Server::bind("127.0.0.1:0").unwrap().workers(1).name("test");
+        Self::start_with(Limits::default(), app)
+    }
+
+    pub(crate) fn start_with<A: IntoService>(limits: Limits, app: impl Fn() -> A + Send + Sync + 'static) -> Self {
+        let server = Server::bind("127.0.0.1:0").unwrap().workers(1).name("test").limits(limits);
         let (address, handle) = (server.local_addr(), server.handle());
         let (ready, is_ready) = mpsc::channel();
         let server = server.on_ready(move || ready.send(()).unwrap());

@@ -3,10 +3,10 @@
 use std::{convert::Infallible, fs, net::SocketAddr, sync::mpsc, thread, time::Duration};
 
 use armature_core::{
-    Body, Path, RequestBody, Response, Router, SmallString, StatusCode,
+    Body, Limits, Path, RequestBody, Response, Router, SmallString, StatusCode,
     extract::Extension,
     get,
-    http::{HeaderName, HeaderValue, header},
+    http::{HeaderMap, HeaderName, HeaderValue, header},
     middleware::{BodyLimit, Hooks},
     post,
     service::{ConnectionInfo, OwnedRequest, Request},
@@ -154,6 +154,26 @@ fn layers_of_tower_are_middleware() {
     }
     let offer = [("Connection", "upgrade"), ("Upgrade", "test")];
     assert_eq!(server.ask("GET /upgrade", &offer, "").status, 101);
+}
+
+#[test]
+fn what_a_server_has_let_in_passes_a_layer_as_it_is() {
+    let limits =
+        Limits { head_bytes_max: 100_000, head_fields_max: 200, target_bytes_max: 50_000, ..Limits::default() };
+    let server = Running::start_with(limits, || {
+        let counts = async |headers: HeaderMap, Path(text): Path<String>| {
+            format!("{} {} {}", headers["host"].to_str().unwrap(), headers.len(), text.len())
+        };
+        Router::new().route("/{text}", get(counts).layer(from_tower_layer(tower::layer::util::Identity::new())))
+    });
+    let fields: String = (0..198).map(|field| format!("X-{field}: {}\r\n", "x".repeat(200))).collect();
+    let text_of_target = "x".repeat(40_000);
+    // The target's authority wins over Host (RFC 9112 §3.2.2); a service of tower sees none but Host's.
+    for (target, host) in [("", "other"), ("http://target", "target")] {
+        let mut client = server.connect();
+        client.send(&format!("GET {target}/{text_of_target} HTTP/1.1\r\nHost: other\r\n{fields}\r\n"));
+        assert_eq!(text(&client.read(false)), format!("{host} 199 40000"), "{target}");
+    }
 }
 
 #[test]

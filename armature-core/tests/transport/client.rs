@@ -9,6 +9,7 @@ use armature_core::{
     service::ConnectionInfo,
     stream::{self, Overflow, Watermarks},
     test::TestClient,
+    tower::from_tower_layer,
 };
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
@@ -59,6 +60,7 @@ fn app() -> Router {
     };
     Router::new()
         .route("/describe", get(describe))
+        .route("/layered", get(describe).layer(from_tower_layer(tower::layer::util::Identity::new())))
         .route("/users/{id}", any(async |Path(id): Path<String>| id))
         .route("/echo", post(async |body: Bytes| body))
         .route("/small", post(async |body: Bytes| body).body_bytes_max(10))

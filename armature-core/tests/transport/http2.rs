@@ -18,8 +18,11 @@ fn one_port_speaks_both_without_tls() {
         let answer = ask1(connect().await, "GET", "/describe", b"").await;
         assert_eq!((answer.status, answer.text()), (200, "Http11 false true localhost"));
         let mut sender = http2_over(connect().await).await;
+        for path in ["/layered", "/describe"] {
+            let answer = ask2(&mut sender, "GET", path, b"").await;
+            assert_eq!((answer.status, answer.text()), (200, "Http2 false true localhost"), "{path}");
+        }
         let answer = ask2(&mut sender, "GET", "/describe", b"").await;
-        assert_eq!((answer.status, answer.text()), (200, "Http2 false true localhost"));
         assert!(answer.headers.contains_key("date") && answer.headers["server"] == "test");
     });
 }
