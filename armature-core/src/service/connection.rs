@@ -78,6 +78,8 @@ impl ConnectionInfo {
     /// The interim responses that wait to be written before the response, and no more of them.
     pub(crate) fn end_interim(&self) -> Vec<u8> {
         self.answered.set(self.answered.get().wrapping_add(1));
+        // As long as somebody has a connection's waker, its worker waits as a guest of tokio's.
+        self.task.take();
         self.interim.take()
     }
 
