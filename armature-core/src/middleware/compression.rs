@@ -59,7 +59,7 @@ pub trait Encoder {
 /// Left as they are: responses of fewer than 1,024 bytes, to HEAD, with a Content-Encoding of their own, with Content-Range or
 /// status 206, without a body, with `Cache-Control: no-transform`, and media that are compressed already. Caches are told by Vary
 /// what the choice depends on, also where there was none. An encoded response has no Content-Length and no Accept-Ranges, and its
-/// ETag is weak (§8.8.1). What a streamed body has made so far is passed on whenever it waits for more.
+/// ETag is weak (§8.8.1); so is that of a 304 about one. What a streamed body has made so far is passed on whenever it waits for more.
 ///
 /// ```
 /// use armature_core::{Router, body::StreamError, get, middleware::{Coding, Compression, Encoder}};
@@ -169,31 +169,39 @@ fn is_compressible(media_type: &[u8]) -> bool {
     is_text || is_application
 }
 
+fn forbids_transforming(response: &Response) -> bool {
+    response.header(&header::CACHE_CONTROL).is_some_and(|value| {
+        value.split(|byte| *byte == b',').any(|item| item.trim_ascii().eq_ignore_ascii_case(b"no-transform"))
+    })
+}
+
 /// Whether a response may be encoded, whatever its client accepts.
 fn is_eligible(response: &Response) -> bool {
     let status = response.status_code();
     let has_body = status.as_u16() >= 200 && ![StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED].contains(&status);
     let length = response.declared_length().or(response.body().length());
-    let no_transform = response.header(&header::CACHE_CONTROL).is_some_and(|value| {
-        value.split(|byte| *byte == b',').any(|item| item.trim_ascii().eq_ignore_ascii_case(b"no-transform"))
-    });
     has_body
         && status != StatusCode::PARTIAL_CONTENT
         && response.header(&header::CONTENT_RANGE).is_none()
         && response.header(&header::CONTENT_ENCODING).is_none()
-        && !no_transform
+        && !forbids_transforming(response)
         && length.is_none_or(|length| length >= BYTES_MIN)
         && response.header(&header::CONTENT_TYPE).is_some_and(is_compressible)
+}
+
+/// Says that what the ETag is of is the same in meaning only (RFC 9110 §8.8.1).
+fn weaken(response: &mut Response) {
+    let strong = response.header(&header::ETAG).filter(|tag| !tag.starts_with(b"W/"));
+    if let Some(weak) = strong.and_then(|tag| HeaderValue::from_bytes(&[b"W/", tag].concat()).ok()) {
+        response.set_header(&header::ETAG, &weak);
+    }
 }
 
 /// Encodes a response.
 fn encode(response: &mut Response, coding: &dyn Coding) {
     response.insert_header(&header::CONTENT_ENCODING, &HeaderValue::from_static(coding.name()));
     response.remove_header(&header::ACCEPT_RANGES);
-    let strong = response.header(&header::ETAG).filter(|tag| !tag.starts_with(b"W/"));
-    if let Some(weak) = strong.and_then(|tag| HeaderValue::from_bytes(&[b"W/", tag].concat()).ok()) {
-        response.set_header(&header::ETAG, &weak);
-    }
+    weaken(response);
     response.forget_length();
     let source = response.take_body();
     let encoded =
@@ -210,6 +218,13 @@ impl Hooks for Compression {
     }
 
     fn after(&self, (is_head, coding): Self::Kept, response: &mut Response) {
+        if response.status_code() == StatusCode::NOT_MODIFIED && !forbids_transforming(response) {
+            // What the client has may be encoded, and is found by these two (RFC 9110 §15.4.5, RFC 9111 §4.3.4).
+            response.insert_header(&header::VARY, &HeaderValue::from_static("accept-encoding"));
+            if coding.is_some() {
+                weaken(response);
+            }
+        }
         if !is_eligible(response) {
             return;
         }

@@ -115,6 +115,12 @@ fn app(words: mpsc::Sender<tokio::sync::mpsc::UnboundedSender<()>>) -> Router {
         .route("/image", get(with(header::CONTENT_TYPE, "image/png")))
         .route("/problem", get(with(header::CONTENT_TYPE, "Application/problem+JSON; charset=utf-8")))
         .route("/strong", get(with(header::ETAG, "\"1\"")))
+        .route(
+            "/unchanged",
+            get(async || {
+                Response::status(StatusCode::NOT_MODIFIED).with_header(header::ETAG, HeaderValue::from_static("\"1\""))
+            }),
+        )
         .route("/weak", get(with(header::ETAG, "W/\"1\"")))
         .route("/ranges", get(with(header::ACCEPT_RANGES, "bytes")))
         .layer(Compression::new().with(Marked("gzip")).with(Marked("br")))
@@ -199,6 +205,17 @@ fn what_is_encoded_and_what_is_not() {
     let mut cut = server.connect();
     cut.send_request("GET /failing", &[("Accept-Encoding", "gzip")], "");
     assert!(!cut.read_to_end().ends_with(b"0\r\n\r\n"), "a body that failed looks whole");
+}
+
+#[test]
+fn what_is_not_modified_is_told_as_it_was() {
+    let (words, _) = mpsc::channel();
+    let server = Running::start(move || app(words.clone()));
+    for (accepted, tag) in [("gzip", "W/\"1\""), ("identity", "\"1\"")] {
+        let answer = server.ask("GET /unchanged", &[("Accept-Encoding", accepted)], "");
+        assert_eq!((answer.status, answer.header("etag")), (304, Some(tag)), "{accepted}");
+        assert_eq!((answer.header("vary"), answer.header("content-encoding")), (Some("accept-encoding"), None));
+    }
 }
 
 #[test]
