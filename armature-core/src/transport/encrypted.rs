@@ -49,8 +49,8 @@ impl Stream for Encrypted {
     }
 
     fn has_arrived(&self) -> bool {
-        let (_, session) = self.stream.get_ref();
-        !session.wants_read()
+        let (tcp, session) = self.stream.get_ref();
+        !session.wants_read() || tcp.has_arrived()
     }
 
     fn poll_write(&mut self, output: &mut Output, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
