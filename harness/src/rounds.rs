@@ -87,7 +87,7 @@ pub fn run(plan: &Plan, at_one_level: &[Scenario], verify: Verify) -> Result<()>
     }
     let notes = fit_connections(&mut scenarios, descriptors::connections_max());
     let pairs = plan.targets.iter().flat_map(|target| scenarios.iter().map(move |case| (target, case)));
-    let launches = pairs.filter(|(target, scenario)| serves(target, scenario)).count();
+    let launches = pairs.filter(|(target, scenario)| target.takes_part(&scenario.case)).count();
     let counts = counts(plan, &scenarios);
     let steps = u32::try_from(plan.targets.len() + launches * plan.rounds as usize + counts.len())?;
     let timed_s = VERIFY_S * launches as f64 + f64::from(plan.rounds) * launches as f64 * launch_s(plan);
@@ -130,7 +130,7 @@ fn counts<'a>(plan: &'a Plan, scenarios: &'a [Scenario]) -> Vec<(&'a Scenario, &
     let mut counts = Vec::new();
     for scenario in scenarios {
         for count in &scenario.counts {
-            let targets = plan.targets.iter().filter(|target| serves(target, scenario));
+            let targets = plan.targets.iter().filter(|target| target.takes_part(&scenario.case));
             counts.extend(targets.map(|target| (scenario, target, *count)));
         }
     }
@@ -198,7 +198,7 @@ impl Runner<'_> {
         }
         let database = url.as_deref().map(|url| (self.plan.seeder.as_path(), url));
         let mut verified = BTreeMap::<&str, bool>::new();
-        for scenario in scenarios.iter().filter(|scenario| serves(target, scenario)) {
+        for scenario in scenarios.iter().filter(|scenario| target.takes_part(&scenario.case)) {
             // One that died under the brief load before is not to blame for the answers of this test yet.
             if !server.is_running() {
                 server = match self.start(target, &setup, scenarios)? {
@@ -255,14 +255,10 @@ impl Runner<'_> {
         Ok(())
     }
 
-    /// One round of one case: every target once, in an order that is reversed from round to round, so that what
-    /// drifts with time does not favour one of them.
+    /// One round of one case: every target once.
     fn measure_all(&mut self, round: u32, scenario: &Scenario) -> Result<()> {
-        let targets = self.plan.targets.iter().filter(|target| serves(target, scenario));
-        let mut order: Vec<&Target> = targets.collect();
-        rotate(&mut order, self.plan.seed, round);
         let rates = self.open_rates(scenario);
-        for (slot, target) in order.into_iter().enumerate() {
+        for (slot, target) in self.plan.in_turn(&scenario.case, round).into_iter().enumerate() {
             let key = (target.name.clone(), scenario.case.id.clone());
             let label = format!("{} · {} · round {}", scenario.case.id, target.name, round + 1);
             say(&Event::Step { label, expected_s: launch_s(self.plan) })?;
@@ -330,25 +326,9 @@ impl Runner<'_> {
     }
 }
 
-fn serves(target: &Target, scenario: &Scenario) -> bool {
-    target.serves.is_empty() || target.serves.contains(&scenario.case.test)
-}
-
 fn launch_s(plan: &Plan) -> f64 {
     let open = plan.open_shares.len() as f64 * (plan.open_duration_s + plan.warmup_s / 4.0 + LAUNCH_S / 2.0);
     plan.warmup_s + plan.duration_s + open + LAUNCH_S
-}
-
-/// Begins with another target each pair of rounds and reverses the second of the pair.
-fn rotate<T>(order: &mut [T], seed: u64, round: u32) {
-    if order.is_empty() {
-        return;
-    }
-    let first = (seed.wrapping_add(u64::from(round / 2)) % order.len() as u64) as usize;
-    order.rotate_left(first);
-    if round % 2 == 1 {
-        order.reverse();
-    }
 }
 
 #[cfg(test)]
@@ -379,15 +359,6 @@ mod tests {
             let mut scenarios = [scenario];
             let said = fit_connections(&mut scenarios, most);
             assert_eq!((scenarios[0].case.connections, said.len()), (Some(expected), notes), "{said:?}");
-        }
-    }
-
-    #[test]
-    fn every_second_round_is_the_reverse_of_the_one_before() {
-        for (round, expected) in [(0, "abc"), (1, "cba"), (2, "bca"), (3, "acb"), (4, "cab"), (6, "abc")] {
-            let mut order: Vec<char> = "abc".chars().collect();
-            rotate(&mut order, 0, round);
-            assert_eq!(order.into_iter().collect::<String>(), expected, "round {round}");
         }
     }
 }

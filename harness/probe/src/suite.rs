@@ -110,6 +110,36 @@ pub struct Plan {
     pub seed: u64,
 }
 
+impl Plan {
+    /// The cases of a suite that the plan asks for: those named by family or id, or all that its depth includes.
+    #[must_use]
+    pub fn chosen(&self, all: Vec<Case>) -> Vec<Case> {
+        let is_wanted = |case: &Case| {
+            if self.cases.is_empty() {
+                case.depth <= self.depth
+            } else {
+                self.cases.iter().any(|name| *name == case.id || *name == case.test)
+            }
+        };
+        all.into_iter().filter(is_wanted).collect()
+    }
+
+    /// The targets that take part in a case, in the order of this round: each pair of rounds begins with another one, and the
+    /// second of a pair is the reverse of the first, so that what drifts with time favours nobody.
+    #[must_use]
+    pub fn in_turn(&self, case: &Case, round: u32) -> Vec<&Target> {
+        let mut order: Vec<&Target> = self.targets.iter().filter(|target| target.takes_part(case)).collect();
+        if !order.is_empty() {
+            let first = self.seed.wrapping_add(u64::from(round / 2)) % order.len() as u64;
+            order.rotate_left(first as usize);
+        }
+        if round % 2 == 1 {
+            order.reverse();
+        }
+        order
+    }
+}
+
 /// A server under test, or a program of benchmarks, ready to be started.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Target {
@@ -128,6 +158,14 @@ pub struct Target {
     pub control: bool,
     /// The port of a server without a control channel; 0 lets the lab choose one and fill in `{port}`.
     pub port: u16,
+}
+
+impl Target {
+    /// Whether it serves the family that a case belongs to.
+    #[must_use]
+    pub fn takes_part(&self, case: &Case) -> bool {
+        self.serves.is_empty() || self.serves.contains(&case.test)
+    }
 }
 
 /// What a target is in the comparison.
@@ -238,10 +276,26 @@ pub struct Sample {
     /// it is read.
     #[serde(deserialize_with = "figures")]
     pub metrics: BTreeMap<String, f64>,
-    /// HdrHistograms by name (µs; base64 of V2 with deflate).
+    /// HdrHistograms by name (µs, or ns where the name ends so; base64 of V2 with deflate).
     pub histograms: BTreeMap<String, String>,
     /// Metrics that this sample must not be used for, with the reason in words.
     pub void: BTreeMap<String, String>,
+}
+
+impl Sample {
+    /// A launch of a target in a case, without figures yet.
+    #[must_use]
+    pub fn of(target: &Target, case: &Case, round: u32, slot: u32) -> Self {
+        Self {
+            target: target.name.clone(),
+            case: case.id.clone(),
+            round,
+            slot,
+            metrics: BTreeMap::new(),
+            histograms: BTreeMap::new(),
+            void: BTreeMap::new(),
+        }
+    }
 }
 
 /// Why a target or case has no (further) numbers.
@@ -264,4 +318,62 @@ pub struct Failure {
 fn figures<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, f64>, D::Error> {
     let figures = BTreeMap::<String, Option<f64>>::deserialize(deserializer)?;
     Ok(figures.into_iter().filter_map(|(name, value)| Some((name, value?))).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(targets: &str) -> Plan {
+        let target = |name: char| serde_json::json!({"name": name, "role": "framework", "command": [], "serves": [], "control": false, "port": 0});
+        let plan = serde_json::json!({
+            "folder": "", "targets": targets.chars().map(target).collect::<Vec<_>>(), "cases": [], "depth": "quick",
+            "connections": [], "rounds": 1, "warmup_s": 0.0, "duration_s": 0.0, "open_duration_s": 0.0,
+            "open_shares": [], "database": {"database": "sqlite"}, "loadgen": "", "seeder": "", "seed": 0,
+            "placement": {"server": [], "generator": [], "database": []},
+        });
+        serde_json::from_value(plan).unwrap()
+    }
+
+    fn case(id: &str, depth: Depth) -> Case {
+        let test = id.split('-').next().unwrap().to_owned();
+        let (connections, counted, references) = (None, false, Vec::new());
+        Case { id: id.to_owned(), test, title: String::new(), connections, depth, counted, references }
+    }
+
+    #[test]
+    fn every_second_round_is_the_reverse_of_the_one_before() {
+        let plan = plan("abc");
+        for (round, expected) in [(0, "abc"), (1, "cba"), (2, "bca"), (3, "acb"), (4, "cab"), (6, "abc")] {
+            let order = plan.in_turn(&case("json", Depth::Quick), round);
+            assert_eq!(order.iter().map(|target| target.name.as_str()).collect::<String>(), expected, "round {round}");
+        }
+    }
+
+    #[test]
+    fn a_target_that_does_not_serve_a_case_has_no_turn() {
+        let mut plan = plan("ab");
+        plan.targets[0].serves = vec!["route".to_owned()];
+        let names = |id| -> Vec<&str> {
+            plan.in_turn(&case(id, Depth::Quick), 0).iter().map(|target| target.name.as_str()).collect()
+        };
+        assert_eq!((names("route-10"), names("json-1")), (vec!["a", "b"], vec!["b"]));
+    }
+
+    #[test]
+    fn cases_are_chosen_by_name_or_by_depth() {
+        let all = || vec![case("a-1", Depth::Quick), case("a-2", Depth::Default), case("b-1", Depth::Full)];
+        let mut plan = plan("");
+        for (names, depth, expected) in [
+            (&[][..], Depth::Quick, &["a-1"][..]),
+            (&[], Depth::Default, &["a-1", "a-2"]),
+            (&[], Depth::Full, &["a-1", "a-2", "b-1"]),
+            (&["a"], Depth::Quick, &["a-1", "a-2"]),
+            (&["b-1"], Depth::Quick, &["b-1"]),
+        ] {
+            (plan.cases, plan.depth) = (names.iter().map(|name| (*name).to_owned()).collect(), depth);
+            let chosen: Vec<String> = plan.chosen(all()).into_iter().map(|case| case.id).collect();
+            assert_eq!(chosen, expected, "{names:?}, {depth:?}");
+        }
+    }
 }

@@ -7,7 +7,6 @@
 
 pub mod document;
 pub mod exchange;
-pub mod leash;
 pub mod operation;
 pub mod route;
 pub mod suite;

@@ -8,8 +8,8 @@
 use std::env;
 
 use gungraun::{LibraryBenchmarkConfig, library_benchmark, library_benchmark_group, main};
+use probe::leash;
 use suite_micro::{
-    leash,
     operation::Operation,
     suite::count::{SCALE, TARGET, WORK, repetitions},
     target,

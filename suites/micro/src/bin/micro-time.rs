@@ -6,7 +6,8 @@
 use std::{env, path::Path, process::ExitCode, time::Duration, time::Instant};
 
 use criterion::Criterion;
-use suite_micro::{leash, suite::time, target, work::Work};
+use probe::leash;
+use suite_micro::{suite::time, target, work::Work};
 
 fn main() -> ExitCode {
     leash::hold();

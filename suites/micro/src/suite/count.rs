@@ -10,10 +10,12 @@ use std::{
     time::Duration,
 };
 
-use probe::suite::{Plan, Target};
+use probe::{
+    launch::{Launched, Program},
+    suite::{Plan, Target},
+};
 use serde_json::Value;
 
-use super::launch::{Launched, Program};
 use crate::operation::INPUTS;
 
 /// What is counted.

@@ -1,7 +1,7 @@
 //! The suite: from a plan to samples, by starting the programs that measure.
 //!
 //! A round launches every target in every case once, targets in turn; one launch is one sample. Instructions are counted
-//! afterwards, in launches of their own. Nothing is measured in this process. Read next: `launch.rs`, `time.rs`, `count.rs`.
+//! afterwards, in launches of their own. Nothing is measured in this process. Read next: `time.rs`, `count.rs`.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -9,42 +9,24 @@ use std::{
 };
 
 use anyhow::{Result, bail};
-use launch::{Launched, Program};
-use nix::{
-    sched::{CpuSet, sched_setaffinity},
-    unistd::Pid,
-};
 use probe::{
+    launch::{Launched, Program, on},
     program::say,
-    suite::{Case, Event, Failure, Plan, Sample, Target, Verification},
+    suite::{Case, Event, Plan, Sample, Target, Verification},
 };
 
 pub mod count;
-mod launch;
 pub mod time;
-
-/// The cases that a plan asks for: those named by family or id, or all that its depth includes.
-#[must_use]
-pub fn chosen(all: Vec<Case>, plan: &Plan) -> Vec<Case> {
-    let is_wanted = |case: &Case| {
-        if plan.cases.is_empty() {
-            case.depth <= plan.depth
-        } else {
-            plan.cases.iter().any(|name| *name == case.id || *name == case.test)
-        }
-    };
-    all.into_iter().filter(is_wanted).collect()
-}
 
 /// Runs the plan, saying on standard output what happens.
 ///
 /// # Errors
 /// When there is nothing to run, or nobody listens.
 pub fn run(plan: &Plan, all: Vec<Case>) -> Result<()> {
-    let cases = chosen(all, plan);
+    let cases = plan.chosen(all);
     let pairs: Vec<(&Case, &Target)> = cases
         .iter()
-        .flat_map(|case| plan.targets.iter().filter(|target| serves(target, case)).map(move |target| (case, target)))
+        .flat_map(|case| plan.targets.iter().filter(|target| target.takes_part(case)).map(move |target| (case, target)))
         .collect();
     if pairs.is_empty() {
         bail!("the plan names no case or no target of this suite");
@@ -74,10 +56,6 @@ pub fn run(plan: &Plan, all: Vec<Case>) -> Result<()> {
     Ok(())
 }
 
-fn serves(target: &Target, case: &Case) -> bool {
-    target.serves.is_empty() || target.serves.contains(&case.test)
-}
-
 struct Run<'a> {
     plan: &'a Plan,
     /// Target and case that are not measured any more.
@@ -88,7 +66,7 @@ impl Run<'_> {
     /// Has each target do all its work once, and look at what comes out.
     fn verify(&mut self, cases: &[Case]) -> Result<()> {
         for target in &self.plan.targets {
-            let own: Vec<&Case> = cases.iter().filter(|case| serves(target, case)).collect();
+            let own: Vec<&Case> = cases.iter().filter(|case| target.takes_part(case)).collect();
             let expected_s = own.len() as f64 * time::CHECK_S;
             say(&Event::Step { label: format!("verify {}", target.name), expected_s })?;
             let ids = own.iter().map(|case| case.id.as_str());
@@ -102,7 +80,7 @@ impl Run<'_> {
                 Ok(checked) => self.judge(target, &own, &checked)?,
                 Err(launched) => {
                     self.out.extend(own.iter().map(|case| (target.name.clone(), case.id.clone())));
-                    say(&Event::Failed(failure(target, None, None, launched)))?;
+                    say(&Event::Failed(launched.failure(target, None, None)))?;
                 }
             }
         }
@@ -132,11 +110,9 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// One round of one case. The order is reversed from round to round, so that what drifts favours nobody.
+    /// One round of one case.
     fn time(&mut self, case: &Case, round: u32) -> Result<()> {
-        let mut order: Vec<&Target> = self.plan.targets.iter().filter(|target| serves(target, case)).collect();
-        turn(&mut order, self.plan.seed, round);
-        for (slot, target) in order.into_iter().enumerate() {
+        for (slot, target) in self.plan.in_turn(case, round).into_iter().enumerate() {
             let label = format!("{} · {} · round {}", case.id, target.name, round + 1);
             say(&Event::Step { label, expected_s: time::launch_s(self.plan) })?;
             let key = (target.name.clone(), case.id.clone());
@@ -148,7 +124,7 @@ impl Run<'_> {
                 Ok(ns) => say(&Event::Sample(sample(target, case, round, u32::try_from(slot)?, time::METRIC, ns)))?,
                 Err(launched) => {
                     self.out.insert(key);
-                    say(&Event::Failed(failure(target, Some(case), Some(round), launched)))?;
+                    say(&Event::Failed(launched.failure(target, Some(case), Some(round))))?;
                 }
             }
         }
@@ -188,7 +164,7 @@ impl Run<'_> {
                         say(&Event::Sample(sample))?;
                     }
                 }
-                Err(launched) => say(&Event::Failed(failure(target, Some(case), None, launched)))?,
+                Err(launched) => say(&Event::Failed(launched.failure(target, Some(case), None)))?,
             }
         }
         Ok(())
@@ -196,45 +172,6 @@ impl Run<'_> {
 }
 
 fn sample(target: &Target, case: &Case, round: u32, slot: u32, metric: &str, figure: f64) -> Sample {
-    Sample {
-        target: target.name.clone(),
-        case: case.id.clone(),
-        round,
-        slot,
-        metrics: BTreeMap::from([(metric.to_owned(), figure)]),
-        histograms: BTreeMap::new(),
-        void: BTreeMap::new(),
-    }
-}
-
-fn failure(target: &Target, case: Option<&Case>, round: Option<u32>, launched: Launched) -> Failure {
-    Failure {
-        target: target.name.clone(),
-        case: case.map(|case| case.id.clone()),
-        round,
-        reason: launched.reason,
-        stderr_tail: launched.stderr_tail,
-        disqualifies: false,
-    }
-}
-
-/// Does something, and starts what is started for it, on these CPUs; on those there are if there are none.
-fn on<T>(cpus: &[usize], act: impl FnOnce() -> T) -> T {
-    let mut set = CpuSet::new();
-    let fits = !cpus.is_empty() && cpus.iter().all(|cpu| set.set(*cpu).is_ok());
-    // A CPU that went away since the plan was made is not worth a failure: what is measured says where it ran.
-    let _ = fits.then(|| sched_setaffinity(Pid::from_raw(0), &set));
-    act()
-}
-
-/// Begins with another target each pair of rounds and reverses the second of the pair.
-fn turn<T>(order: &mut [T], seed: u64, round: u32) {
-    if order.is_empty() {
-        return;
-    }
-    let first = (seed.wrapping_add(u64::from(round / 2)) % order.len() as u64) as usize;
-    order.rotate_left(first);
-    if round % 2 == 1 {
-        order.reverse();
-    }
+    let metrics = BTreeMap::from([(metric.to_owned(), figure)]);
+    Sample { metrics, ..Sample::of(target, case, round, slot) }
 }

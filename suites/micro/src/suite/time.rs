@@ -2,10 +2,11 @@
 
 use std::{collections::BTreeMap, fs, path::Path, time::Duration};
 
-use probe::suite::{Plan, Target};
+use probe::{
+    launch::{Launched, Program},
+    suite::{Plan, Target},
+};
 use serde::{Deserialize, Serialize};
-
-use super::launch::{Launched, Program};
 
 /// What is measured.
 pub const METRIC: &str = "ns_per_operation";

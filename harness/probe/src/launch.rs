@@ -1,7 +1,7 @@
-//! One launch of a program that measures: started, waited for, and gone afterwards.
+//! One launch of a program of benchmarks: started, waited for, and gone afterwards; and the CPUs that it runs on.
 //!
 //! The program gets a process group of its own and a standard input that says nothing: when that closes, whatever the
-//! reason, it ends its group (`../leash.rs`).
+//! reason, it ends its group (`leash.rs`).
 
 use std::{
     ffi::{OsStr, OsString},
@@ -13,52 +13,77 @@ use std::{
 };
 
 use nix::{
+    sched::{CpuSet, sched_setaffinity},
     sys::signal::{Signal, killpg},
     unistd::Pid,
 };
+
+use crate::suite::{Case, Failure, Target};
 
 /// Lines of standard error that are kept, and characters of each.
 const TAIL: (usize, usize) = (20, 400);
 
 /// What to launch.
 #[derive(Debug)]
-pub(super) struct Program {
+#[must_use]
+pub struct Program {
     words: Vec<OsString>,
     variables: Vec<(&'static str, OsString)>,
 }
 
 /// Why a launch showed nothing.
 #[derive(Debug)]
-pub(super) struct Launched {
+pub struct Launched {
     /// For people.
-    pub(super) reason: String,
+    pub reason: String,
     /// The last lines of its standard error.
-    pub(super) stderr_tail: Vec<String>,
+    pub stderr_tail: Vec<String>,
 }
 
 impl Launched {
-    pub(super) fn of(reason: String) -> Self {
+    /// A launch that came to its end and is of no use, for this reason.
+    #[must_use]
+    pub fn of(reason: String) -> Self {
         Self { reason, stderr_tail: Vec::new() }
+    }
+
+    /// What a suite says of it.
+    #[must_use]
+    pub fn failure(self, target: &Target, case: Option<&Case>, round: Option<u32>) -> Failure {
+        Failure {
+            target: target.name.clone(),
+            case: case.map(|case| case.id.clone()),
+            round,
+            reason: self.reason,
+            stderr_tail: self.stderr_tail,
+            disqualifies: false,
+        }
     }
 }
 
 impl Program {
-    pub(super) fn new(command: &[impl AsRef<OsStr>]) -> Self {
+    /// A program and its first arguments.
+    pub fn new(command: &[impl AsRef<OsStr>]) -> Self {
         Self { words: command.iter().map(|word| word.as_ref().to_owned()).collect(), variables: Vec::new() }
     }
 
-    pub(super) fn arguments(mut self, words: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Self {
+    /// Adds arguments.
+    pub fn arguments(mut self, words: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Self {
         self.words.extend(words.into_iter().map(|word| word.as_ref().to_owned()));
         self
     }
 
-    pub(super) fn variable(mut self, name: &'static str, value: impl AsRef<OsStr>) -> Self {
+    /// Sets a variable of its environment.
+    pub fn variable(mut self, name: &'static str, value: impl AsRef<OsStr>) -> Self {
         self.variables.push((name, value.as_ref().to_owned()));
         self
     }
 
     /// Runs it to its end and returns its standard output.
-    pub(super) fn run(&self, patience: Duration) -> Result<String, Launched> {
+    ///
+    /// # Errors
+    /// When it cannot be started, does not end in time, or ends as a failure.
+    pub fn run(&self, patience: Duration) -> Result<String, Launched> {
         let (first, rest) =
             self.words.split_first().ok_or_else(|| Launched::of("there is no program to measure with".to_owned()))?;
         let name = first.to_string_lossy();
@@ -83,6 +108,15 @@ impl Program {
             }
         }
     }
+}
+
+/// Does something, and starts what is started for it, on these CPUs; on those there are if there are none.
+pub fn on<T>(cpus: &[usize], act: impl FnOnce() -> T) -> T {
+    let mut set = CpuSet::new();
+    let fits = !cpus.is_empty() && cpus.iter().all(|cpu| set.set(*cpu).is_ok());
+    // A CPU that went away since the plan was made is not worth a failure: what is measured says where it ran.
+    let _ = fits.then(|| sched_setaffinity(Pid::from_raw(0), &set));
+    act()
 }
 
 fn read(stream: Option<impl Read + Send + 'static>) -> JoinHandle<String> {
