@@ -6,7 +6,6 @@
 pub mod build;
 pub mod count;
 pub mod database;
-mod descriptors;
 pub mod doctor;
 pub mod file;
 pub mod host;

@@ -12,6 +12,7 @@ use std::{
 
 use anyhow::{Result, bail};
 use probe::{
+    descriptors,
     program::say,
     suite::{Case, Depth, Event, Failure, Plan, Role, Target, Verification},
 };
@@ -19,7 +20,6 @@ use probe::{
 use crate::{
     count::{self, Count},
     database::{self, Provided},
-    descriptors,
     target::{Server, Setup},
     trial::{self, Launch, Scenario},
 };

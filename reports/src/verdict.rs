@@ -1,8 +1,8 @@
 //! Says of each case who leads, by how much, and whether to believe it. Pure: from a summary to sentences.
 //!
 //! Only frameworks are compared: controls show what the layers below cost, and variants are a framework in another
-//! configuration. Requests/s decide, or the time of an operation where nothing was requested, as ratios paired by round. Read
-//! next: `figure.rs` (when two are told apart).
+//! configuration. The first of [`DECIDING`] that a case has decides, as ratios paired by round; where it is of a kind that is
+//! neither better nor worse, nobody leads. Read next: `figure.rs` (when two are told apart).
 
 use harness::{
     metric::{self, Better, Metric},
@@ -15,7 +15,8 @@ use serde::Serialize;
 use crate::figure::{ROUNDS_FIRM, Standing, factor, factor_interval, percent};
 
 /// The metrics that may decide who leads; the first that a case has does.
-const DECIDING: [&str; 2] = ["requests_per_s", "ns_per_operation"];
+const DECIDING: [&str; 5] =
+    ["requests_per_s", "ns_per_operation", "drop_ns_p50", "drain_to_last_drop_ms", "drop_after_last_byte_us_p50"];
 
 /// The metric that decides among these rows.
 pub(crate) fn decides<'a>(rows: impl IntoIterator<Item = &'a Row, IntoIter: Clone>) -> &'static Metric {
@@ -42,6 +43,8 @@ pub enum Kind {
     Alone,
     /// No framework has a figure.
     Nothing,
+    /// What was measured is neither better nor worse.
+    Described,
 }
 
 /// How far to believe it.
@@ -86,6 +89,9 @@ pub(crate) fn verdict(case: &CaseSummary, rounds_planned: u32) -> Verdict {
     let figures = field.iter().filter(|row| merit(row, by) > f64::NEG_INFINITY).count();
     let mut verdict = match figures {
         0 => empty(case, Kind::Nothing, "No framework has a figure".to_owned()),
+        _ if by.better == Better::Neither => {
+            empty(case, Kind::Described, format!("Nobody leads: {} is neither better nor worse", words(by)))
+        }
         1 => empty(case, Kind::Alone, format!("Only {} has a figure", field[0].target)),
         _ => compare(case, &field[..figures], by),
     };
@@ -292,6 +298,7 @@ pub(crate) fn overall(verdicts: &[Verdict]) -> String {
         (of(&[Kind::Tied]), "too close to tell apart"),
         (of(&[Kind::Unknown, Kind::Alone]), "without an answer"),
         (of(&[Kind::Nothing]), "without a figure"),
+        (of(&[Kind::Described]), "described and not judged"),
     ] {
         if count > 0 {
             parts.push(format!("{count} {words}"));

@@ -24,6 +24,15 @@ pub(crate) const SUBJECT: &str = "armature";
 const LEAGUES: &[&[&str]] = &[
     &["requests_per_s", "cpu_us_per_request", "open_latency_us_p50", "open_latency_us_p99", "rss_peak_bytes"],
     &["ns_per_operation", "instructions_per_operation"],
+    &["drop_ns_p50", "drop_ns_p99", "values_created", "values_dropped"],
+    &["drain_to_last_drop_ms", "values_created", "values_dropped"],
+    &[
+        "drop_after_last_byte_us_p50",
+        "drop_after_last_byte_us_p99",
+        "dropped_before_last_byte_share",
+        "values_created",
+        "values_dropped",
+    ],
 ];
 
 /// A figure as text.

@@ -51,6 +51,7 @@ const INTERRUPTED: u8 = 130;
   cargo xtask bench --connections 16,64,256 --full
   cargo xtask bench --suite engine --case json           times, and instructions, system calls and allocations a request
   cargo xtask bench --suite micro --quick                in process: nanoseconds and instructions an operation
+  cargo xtask bench --suite drop-timing --quick          destructors: how long, when, and whether each has run
   cargo xtask bench --quick --json > summary.json        for programs; progress stays on standard error
   cargo xtask bench --list                               the cases and targets there are
 

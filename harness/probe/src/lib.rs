@@ -9,6 +9,7 @@
 #[cfg(any(test, feature = "count-allocations"))]
 pub mod allocator;
 pub mod control;
+pub mod descriptors;
 pub mod launch;
 pub mod leash;
 pub mod load;

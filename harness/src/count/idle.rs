@@ -1,10 +1,13 @@
 //! What an idle connection holds: connections are opened in steps, each has one request answered, and the server's memory
 //! is read when nothing is under way. The slope over the steps is what one more connection costs.
 
-use probe::suite::{Failure, Target};
+use probe::{
+    descriptors,
+    suite::{Failure, Target},
+};
 
 use super::{Figure, allocations, drive::Drive, slope};
-use crate::{descriptors, target::Server, trial::Launch};
+use crate::{target::Server, trial::Launch};
 
 /// Connections at each reading.
 const LEVELS: [u32; 3] = [0, 1_000, 4_000];

@@ -29,6 +29,8 @@ const BARS: &[&str] = &[
     "rss_peak_bytes",
     "ns_per_operation",
     "instructions_per_operation",
+    "drop_ns_p50",
+    "drain_to_last_drop_ms",
 ];
 
 /// A drawing for the page.

@@ -149,3 +149,15 @@ fn the_whole_run_in_a_sentence_and_pair_by_pair() {
     );
     assert_eq!(tally(&Summary { cases }), ["armature against axum: ahead in 2, level in 1, behind in 1."]);
 }
+
+#[test]
+fn what_is_neither_better_nor_worse_has_no_leader() {
+    let mut case = case(&[("armature", 12.0), ("axum", -3.0)], 9, 0.01);
+    for row in &mut case.rows {
+        let figure = row.metrics.remove(DECIDES).unwrap();
+        row.metrics.insert("drop_after_last_byte_us_p50".to_owned(), figure);
+    }
+    let verdict = verdict(&case, 9);
+    assert_eq!((verdict.kind, verdict.leader), (Kind::Described, None));
+    assert_eq!(verdict.headline, "Nobody leads: drop after last byte p50 is neither better nor worse");
+}

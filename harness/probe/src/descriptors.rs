@@ -7,7 +7,7 @@ const OTHER_FILES: u64 = 128;
 
 /// Allows this process, and the children that it starts from now on, as many open files as an unprivileged process may
 /// have.
-pub(crate) fn raise() {
+pub fn raise() {
     if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
         && soft < hard
     {
@@ -17,7 +17,8 @@ pub(crate) fn raise() {
 }
 
 /// The most connections that one process can hold.
-pub(crate) fn connections_max() -> u32 {
+#[must_use]
+pub fn connections_max() -> u32 {
     getrlimit(Resource::RLIMIT_NOFILE).map_or(u32::MAX, |(soft, _)| connections_within(soft))
 }
 

@@ -1,0 +1,122 @@
+//! Times the destructors of values that are made one after the other.
+//!
+//! A value is made outside the time that is taken and goes through `black_box`, so that the compiler neither knows it nor
+//! drops it elsewhere. What the clock itself shows is measured, too, and not subtracted.
+
+use std::{
+    hint::black_box,
+    time::{Duration, Instant},
+};
+
+use hdrhistogram::Histogram;
+
+use crate::{seen::Seen, tally::Tally};
+
+/// For how long something is done.
+#[derive(Debug, Clone, Copy)]
+pub struct Window {
+    /// Before anything is timed.
+    pub warmup: Duration,
+    /// While it is.
+    pub timed: Duration,
+}
+
+/// Pairs of clock readings with nothing between them.
+const CLOCK_READINGS: usize = 1_000;
+
+/// Times the drops of the values that `make` makes; it gets their number, from 0.
+///
+/// # Errors
+/// When the histogram cannot be written.
+pub fn drops<T>(window: Window, tally: &'static Tally, mut make: impl FnMut(usize) -> T) -> Result<Seen, String> {
+    let begun = Instant::now();
+    let (mut warmup, mut times) = (histogram(), histogram());
+    let mut number = 0;
+    let mut once = |into: &mut Histogram<u64>| {
+        let value = black_box(make(number));
+        number += 1;
+        let begun = Instant::now();
+        drop(value);
+        into.saturating_record(elapsed_ns(begun));
+    };
+    while begun.elapsed() < window.warmup {
+        once(&mut warmup);
+    }
+    let end = Instant::now() + window.timed;
+    loop {
+        once(&mut times);
+        if Instant::now() >= end {
+            break;
+        }
+    }
+    let mut clock = histogram();
+    for _ in 0..CLOCK_READINGS {
+        clock.saturating_record(elapsed_ns(black_box(Instant::now())));
+    }
+    drop(make);
+    Seen::of(tally)
+        .with("drop_ns_p50", times.value_at_quantile(0.5) as f64)
+        .with("drop_ns_p99", times.value_at_quantile(0.99) as f64)
+        .with("clock_ns_p50", clock.value_at_quantile(0.5) as f64)
+        .with_histogram("drop_ns", &times)
+}
+
+/// One that grows as it must, of three digits.
+///
+/// # Panics
+/// Never: three digits are allowed.
+#[must_use]
+pub fn histogram() -> Histogram<u64> {
+    Histogram::new(3).expect("three digits are allowed")
+}
+
+fn elapsed_ns(begun: Instant) -> u64 {
+    u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::mem;
+
+    use super::*;
+    use crate::structure;
+
+    const SHORT: Window = Window { warmup: Duration::from_millis(1), timed: Duration::from_millis(5) };
+
+    #[test]
+    fn a_value_that_is_leaked_is_a_finding() {
+        let tally = Tally::leak();
+        let seen = drops(SHORT, tally, |number| {
+            let value = tally.counted();
+            if number == 3 {
+                mem::forget(value.clone());
+            }
+            value
+        });
+        let finding = seen.unwrap().finding().unwrap();
+        assert!(finding.starts_with("1 of ") && finding.ends_with(" values were never dropped"), "{finding}");
+    }
+
+    #[test]
+    fn a_window_in_which_nothing_is_made_is_a_finding() {
+        let seen = drops(SHORT, Tally::leak(), |number| number).unwrap();
+        assert!(seen.finding().unwrap().contains("no value was made"));
+    }
+
+    #[test]
+    fn each_timed_drop_is_that_of_a_whole_structure() {
+        for work in crate::work::all() {
+            let crate::work::Work::Std(structure) = work else { continue };
+            let tally = Tally::leak();
+            let mut made = 0;
+            let seen = drops(SHORT, tally, |number| {
+                made += 1;
+                structure::make(structure, tally, number)
+            })
+            .unwrap();
+            assert_eq!(seen.finding(), None, "{}", work.id());
+            assert_eq!(seen.dropped, made * structure::elements(structure) as u64, "{}", work.id());
+            assert!(seen.histograms.contains_key("drop_ns") && seen.metrics["drop_ns_p50"] > 0.0, "{seen:?}");
+        }
+    }
+}
