@@ -10,6 +10,7 @@ pub mod doctor;
 pub mod file;
 pub mod host;
 pub mod layout;
+pub mod link;
 pub mod load;
 pub mod metric;
 pub mod name;

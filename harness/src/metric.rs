@@ -154,6 +154,27 @@ pub const ALL: &[Metric] = &[
         "Resident memory of the server for one more keep-alive connection that waits after its answer.",
     ),
     metric(
+        "leaked_bytes_per_request",
+        "leaked/request",
+        "B",
+        Better::Lower,
+        "Growth of the bytes that the server has allocated and not freed, per request, over identical cycles of traffic (Theil–Sen).",
+    ),
+    metric(
+        "leaked_bytes_per_request_low",
+        "leaked/request at least",
+        "B",
+        Better::Lower,
+        "Lower end of the 95 % interval of that growth; above zero it is a leak.",
+    ),
+    metric(
+        "leaked_blocks_per_request",
+        "leaked blocks/request",
+        "",
+        Better::Lower,
+        "Growth of the number of blocks that the server has allocated and not freed, per request (Theil–Sen).",
+    ),
+    metric(
         "open_latency_us_p50",
         "latency p50",
         "µs",

@@ -13,7 +13,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use probe::{
-    message::{Command, Counters, PROTOCOL, Ready, Reply},
+    message::{Command, Counters, PROTOCOL, Ready, Reply, Site},
     suite::{Role, Target},
 };
 use serde::Deserialize;
@@ -244,14 +244,40 @@ impl Server {
         if self.ready.is_none() {
             return if self.child.is_running() { Ok(procfs::counters(self.child.pid())) } else { Err(self.trouble()) };
         }
-        if self.child.say(&Command::Quiesce).is_err() {
+        match self.ask(&Command::Quiesce)? {
+            Reply::Counters(counters) => Ok(counters),
+            other => Err(self.unexpected(&other)),
+        }
+    }
+
+    /// Has it remember from now on where allocated blocks come from; `false` if it cannot.
+    ///
+    /// # Errors
+    /// When it ended, or does not answer in 5 s.
+    pub fn watch(&mut self) -> Result<bool, Trouble> {
+        Ok(matches!(self.ask(&Command::Watch)?, Reply::Counters(_)))
+    }
+
+    /// The blocks that were allocated since [`Server::watch`] and are still there, by call site; the largest first.
+    ///
+    /// # Errors
+    /// When it ended, or does not answer in 5 s.
+    pub fn sites(&mut self) -> Result<Vec<Site>, Trouble> {
+        match self.ask(&Command::Sites)? {
+            Reply::Sites { sites } => Ok(sites),
+            other => Err(self.unexpected(&other)),
+        }
+    }
+
+    fn ask(&mut self, command: &Command) -> Result<Reply, Trouble> {
+        if self.child.say(command).is_err() {
             return Err(self.trouble());
         }
-        match self.child.hear(ANSWER_PATIENCE * self.slowdown) {
-            Ok(Reply::Counters(counters)) => Ok(counters),
-            Ok(other) => Err(Trouble::of(&mut self.child, format!("target {} answered {other:?}", self.name))),
-            Err(_) => Err(self.trouble()),
-        }
+        self.child.hear(ANSWER_PATIENCE * self.slowdown).map_err(|_| self.trouble())
+    }
+
+    fn unexpected(&mut self, reply: &Reply) -> Trouble {
+        Trouble::of(&mut self.child, format!("target {} answered {reply:?}", self.name))
     }
 
     /// What has become of it, when something went wrong.

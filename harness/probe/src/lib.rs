@@ -16,6 +16,8 @@ pub mod load;
 pub mod message;
 pub mod options;
 pub mod program;
+#[cfg(any(test, feature = "count-allocations"))]
+mod site;
 pub mod suite;
 pub mod usage;
 pub mod versions;

@@ -26,6 +26,10 @@ pub enum Command {
     Counters,
     /// Wait until the process has used no CPU for a moment, then answer with its counters.
     Quiesce,
+    /// Remember from now on where allocated blocks come from; only a build that counts allocations can.
+    Watch,
+    /// Answer with the blocks that were allocated since [`Command::Watch`] and are still there.
+    Sites,
     /// Stop accepting, finish what is in flight, end with exit code 0.
     Shutdown,
 }
@@ -36,8 +40,13 @@ pub enum Command {
 pub enum Reply {
     /// The listener is open; sent once, first.
     Ready(Ready),
-    /// Answer to [`Command::Counters`] and [`Command::Quiesce`].
+    /// Answer to [`Command::Counters`], [`Command::Quiesce`] and [`Command::Watch`].
     Counters(Counters),
+    /// Answer to [`Command::Sites`].
+    Sites {
+        /// By call site, the largest first.
+        sites: Vec<Site>,
+    },
     /// Answer to [`Command::Shutdown`]; the process ends when its connections have.
     Stopping,
     /// A line that could not be read as a [`Command`], or a command that failed.
@@ -91,4 +100,19 @@ pub struct Allocations {
     pub bytes: u64,
     /// Sizes of the blocks that have not been given back, bytes.
     pub live_bytes: u64,
+    /// How many blocks have not been given back.
+    #[serde(default)]
+    pub live_blocks: u64,
+}
+
+/// A place in the program, and the blocks that come from it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Site {
+    /// The calls that led there, innermost first, the standard library's left out: a function, and its file and line where
+    /// the program has them.
+    pub calls: Vec<String>,
+    /// Blocks from there that have not been given back.
+    pub blocks: u64,
+    /// Their sizes together, bytes.
+    pub bytes: u64,
 }

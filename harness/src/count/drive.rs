@@ -3,15 +3,11 @@
 //! It reads status and length only; bodies were verified before (`rounds.rs`). Times are the load generator's business.
 
 use std::{
-    io::{Error, ErrorKind, Read, Result, Write},
-    net::{SocketAddr, TcpStream},
-    time::Duration,
+    io::{Error, Result},
+    net::SocketAddr,
 };
 
-use crate::trial::Scenario;
-
-/// Patience for one answer; a server under a tool is slow, one that hangs must be noticed.
-const PATIENCE: Duration = Duration::from_secs(30);
+use crate::{link::Link, trial::Scenario};
 
 /// Sends a scenario's requests, on one connection at a time.
 pub(super) struct Drive {
@@ -22,6 +18,8 @@ pub(super) struct Drive {
     pipeline: u64,
     reconnect_every: Option<u64>,
     link: Option<Link>,
+    /// Answers that came on it.
+    answers: u64,
 }
 
 impl Drive {
@@ -35,6 +33,7 @@ impl Drive {
             pipeline: u64::from(scenario.pipeline),
             reconnect_every: scenario.reconnect_every.map(u64::from),
             link: None,
+            answers: 0,
         }
     }
 
@@ -59,83 +58,28 @@ impl Drive {
     fn exchange(&mut self, batch: u64) -> Result<()> {
         let mut link = match self.link.take() {
             Some(link) => link,
-            None => Link::connect(self.address)?,
+            None => {
+                self.answers = 0;
+                Link::connect(self.address)?
+            }
         };
         let mut output = Vec::new();
         for _ in 0..batch {
             output.extend_from_slice(&self.requests[self.next]);
             self.next = (self.next + 1) % self.requests.len();
         }
-        link.stream.write_all(&output)?;
+        link.send(&output)?;
         for _ in 0..batch {
-            link.answer(self.status)?;
+            let status = link.answer()?;
+            if status != self.status {
+                return Err(Error::other(format!("an answer had status {status} instead of {}", self.status)));
+            }
         }
-        link.answers += batch;
-        if self.reconnect_every.is_none_or(|every| link.answers < every) {
+        self.answers += batch;
+        if self.reconnect_every.is_none_or(|every| self.answers < every) {
             self.link = Some(link);
         }
         Ok(())
-    }
-}
-
-/// One connection and what has arrived on it.
-pub(super) struct Link {
-    stream: TcpStream,
-    input: Vec<u8>,
-    answers: u64,
-}
-
-impl Link {
-    fn connect(address: SocketAddr) -> Result<Self> {
-        let stream = TcpStream::connect(address)?;
-        stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
-        Ok(Self { stream, input: Vec::new(), answers: 0 })
-    }
-
-    /// Reads one answer to its end.
-    fn answer(&mut self, status: u16) -> Result<()> {
-        let (found, bytes) = loop {
-            match head(&self.input)? {
-                Some(head) => break head,
-                None => self.receive()?,
-            }
-        };
-        if found != status {
-            return Err(Error::other(format!("an answer had status {found} instead of {status}")));
-        }
-        while self.input.len() < bytes {
-            self.receive()?;
-        }
-        self.input.drain(..bytes);
-        Ok(())
-    }
-
-    fn receive(&mut self) -> Result<()> {
-        let mut buffer = [0; 16 * 1024];
-        match self.stream.read(&mut buffer)? {
-            0 => Err(Error::new(ErrorKind::UnexpectedEof, "the server closed the connection")),
-            count => {
-                self.input.extend_from_slice(&buffer[..count]);
-                Ok(())
-            }
-        }
-    }
-}
-
-/// Status and length, head included, of the answer that `input` begins with; `None` while its head is not whole.
-fn head(input: &[u8]) -> Result<Option<(u16, usize)>> {
-    let Some(end) = input.windows(4).position(|window| window == b"\r\n\r\n") else { return Ok(None) };
-    let text = String::from_utf8_lossy(&input[..end]);
-    let mut lines = text.split("\r\n");
-    let status = lines.next().and_then(|line| line.split(' ').nth(1)?.parse().ok());
-    let length = lines.find_map(|line| {
-        let (name, value) = line.split_once(':')?;
-        name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>().ok())?
-    });
-    match (status, length) {
-        (Some(status), Some(length)) => Ok(Some((status, end + 4 + length))),
-        _ => Err(Error::other("an answer has no status or no Content-Length; such answers cannot be counted")),
     }
 }
 
@@ -150,24 +94,4 @@ fn bytes(request: &probe::load::Request, address: SocketAddr) -> Vec<u8> {
         head.push_str(&format!("Content-Length: {}\r\n", body.len()));
     }
     format!("{head}\r\n{body}").into_bytes()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_answer_ends_where_its_length_says() {
-        for (input, expected) in [
-            ("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhiHTTP", Some((200, 40))),
-            ("HTTP/1.1 404 Not Found\r\nserver: x\r\ncontent-length:0\r\n\r\n", Some((404, 55))),
-            ("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r", None),
-            ("", None),
-        ] {
-            assert_eq!(head(input.as_bytes()).unwrap(), expected, "{input:?}");
-        }
-        for input in ["HTTP/1.1 200 OK\r\n\r\n", "nonsense\r\ncontent-length: 2\r\n\r\n"] {
-            assert!(head(input.as_bytes()).is_err(), "{input:?}");
-        }
-    }
 }
