@@ -1,0 +1,125 @@
+//! The suite through its command line, against `keeper`, a server that keeps memory in known ways.
+
+use std::{
+    collections::BTreeMap,
+    io::{BufRead, BufReader, Write},
+    process::{Command, Stdio},
+};
+
+use probe::suite::{Case, Database, Depth, Event, Placement, Plan, Role, Sample, Target};
+
+/// What the suite said of a server: the figures and the notes.
+struct Said {
+    samples: Vec<Sample>,
+    notes: Vec<String>,
+}
+
+/// A server that tells its allocations in its one build.
+fn target(name: &str, command: &[&str]) -> Target {
+    Target {
+        name: name.to_owned(),
+        role: Role::Framework,
+        command: command.iter().map(|word| (*word).to_owned()).collect(),
+        counting: Vec::new(),
+        serves: Vec::new(),
+        control: true,
+        port: 0,
+    }
+}
+
+fn keeper(pattern: &str) -> Target {
+    let switch = format!("--{pattern}");
+    let switch = (!pattern.is_empty()).then_some(switch.as_str());
+    let words: Vec<&str> = [env!("CARGO_BIN_EXE_keeper")].into_iter().chain(switch).collect();
+    target("keeper", &words)
+}
+
+fn run(target: Target, case: &str) -> Said {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = Plan {
+        folder: folder.path().to_path_buf(),
+        targets: vec![target],
+        cases: vec![case.to_owned()],
+        depth: Depth::Quick,
+        connections: vec![64],
+        rounds: 1,
+        warmup_s: 0.1,
+        duration_s: 0.1,
+        open_duration_s: 0.1,
+        open_shares: Vec::new(),
+        database: Database::Sqlite,
+        placement: Placement::default(),
+        loadgen: folder.path().join("none"),
+        seeder: folder.path().join("none"),
+        runner: folder.path().join("none"),
+        seed: 1,
+    };
+    let mut suite = Command::new(env!("CARGO_BIN_EXE_suite-memory-leak"))
+        .arg("run")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = suite.stdin.take().unwrap();
+    writeln!(stdin, "{}", serde_json::to_string(&plan).unwrap()).unwrap();
+    let mut said = Said { samples: Vec::new(), notes: Vec::new() };
+    for line in BufReader::new(suite.stdout.take().unwrap()).lines() {
+        match serde_json::from_str(&line.unwrap()).unwrap() {
+            Event::Sample(sample) => said.samples.push(sample),
+            Event::Note { text } => said.notes.push(text),
+            Event::Failed(failure) => panic!("{failure:?}"),
+            _ => {}
+        }
+    }
+    // Its standard input is open until here: closing it would end the suite early.
+    drop(stdin);
+    assert!(suite.wait().unwrap().success());
+    said
+}
+
+#[test]
+fn what_keeps_growing_is_named_with_its_call_site_and_what_does_not_passes() {
+    for (pattern, leak) in [
+        ("", None),
+        ("bounded-cache", None),
+        ("weak-reference", None),
+        ("unbounded-cache", Some("keep (suites/memory-leak/src/bin/keeper.rs:")),
+        ("reference-cycle", Some("reference_cycle (suites/memory-leak/src/bin/keeper.rs:")),
+    ] {
+        let said = run(keeper(pattern), "keep-alive");
+        let figures: &BTreeMap<String, f64> = &said.samples[0].metrics;
+        assert_eq!(figures["leaked_bytes_per_request_low"] > 0.0, leak.is_some(), "{pattern}: {figures:?}");
+        match leak {
+            None => assert!(said.notes.is_empty(), "{pattern}: {:?}", said.notes),
+            Some(site) => {
+                let begin = "Target keeper leaks in case keep-alive: ";
+                assert!(said.notes[0].starts_with(begin) && said.notes[0].contains(site), "{:?}", said.notes);
+            }
+        }
+    }
+}
+
+/// Two blocks of 24 bytes, each: a pair of counts and a value.
+#[test]
+fn the_figures_are_exact() {
+    let said = run(keeper("reference-cycle"), "pipelined");
+    let figures = &said.samples[0].metrics;
+    let expected = [
+        ("leaked_blocks_per_request", 2.0),
+        ("leaked_bytes_per_request", 64.0),
+        ("leaked_bytes_per_request_low", 64.0),
+    ];
+    assert_eq!(figures.clone().into_iter().collect::<Vec<_>>(), expected.map(|(name, value)| (name.to_owned(), value)));
+}
+
+#[test]
+fn every_kind_of_traffic_is_listed_once() {
+    let output = Command::new(env!("CARGO_BIN_EXE_suite-memory-leak")).arg("list").output().unwrap();
+    let cases: Vec<Case> =
+        String::from_utf8(output.stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let mut ids: Vec<&str> = cases.iter().map(|case| case.id.as_str()).collect();
+    assert!(ids.contains(&"keep-alive") && cases.iter().all(|case| case.counted), "{cases:?}");
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), cases.len());
+}
