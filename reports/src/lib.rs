@@ -19,6 +19,7 @@
 
 mod figure;
 mod json;
+mod leak;
 mod legible;
 mod page;
 mod paint;

@@ -12,11 +12,20 @@ use harness::{
 };
 use serde::Serialize;
 
-use crate::figure::{ROUNDS_FIRM, Standing, factor, factor_interval, percent};
+use crate::{
+    figure::{ROUNDS_FIRM, Standing, factor, factor_interval, percent},
+    leak,
+};
 
 /// The metrics that may decide who leads; the first that a case has does.
-const DECIDING: [&str; 5] =
-    ["requests_per_s", "ns_per_operation", "drop_ns_p50", "drain_to_last_drop_ms", "drop_after_last_byte_us_p50"];
+const DECIDING: [&str; 6] = [
+    "requests_per_s",
+    "ns_per_operation",
+    "leaked_bytes_per_request",
+    "drop_ns_p50",
+    "drain_to_last_drop_ms",
+    "drop_after_last_byte_us_p50",
+];
 
 /// The metric that decides among these rows.
 pub(crate) fn decides<'a>(rows: impl IntoIterator<Item = &'a Row, IntoIter: Clone>) -> &'static Metric {
@@ -45,6 +54,10 @@ pub enum Kind {
     Nothing,
     /// What was measured is neither better nor worse.
     Described,
+    /// Somebody keeps memory of every request.
+    Leaks,
+    /// Nobody does.
+    Clean,
 }
 
 /// How far to believe it.
@@ -82,6 +95,9 @@ pub struct Verdict {
 
 /// The verdict on `case`, of which `rounds_planned` were to be run.
 pub(crate) fn verdict(case: &CaseSummary, rounds_planned: u32) -> Verdict {
+    if let Some(verdict) = leak::verdict(case) {
+        return verdict;
+    }
     let by = decides(&case.rows);
     let mut field: Vec<&Row> = case.rows.iter().filter(|row| row.role == Role::Framework).collect();
     // Stable, so that equal figures keep the plan's order.
@@ -99,7 +115,7 @@ pub(crate) fn verdict(case: &CaseSummary, rounds_planned: u32) -> Verdict {
     verdict
 }
 
-fn empty(case: &CaseSummary, kind: Kind, headline: String) -> Verdict {
+pub(crate) fn empty(case: &CaseSummary, kind: Kind, headline: String) -> Verdict {
     Verdict {
         case: case.id.clone(),
         kind,
@@ -299,6 +315,8 @@ pub(crate) fn overall(verdicts: &[Verdict]) -> String {
         (of(&[Kind::Unknown, Kind::Alone]), "without an answer"),
         (of(&[Kind::Nothing]), "without a figure"),
         (of(&[Kind::Described]), "described and not judged"),
+        (of(&[Kind::Leaks]), "with a leak"),
+        (of(&[Kind::Clean]), "without a leak"),
     ] {
         if count > 0 {
             parts.push(format!("{count} {words}"));

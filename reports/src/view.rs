@@ -33,6 +33,7 @@ const LEAGUES: &[&[&str]] = &[
         "values_created",
         "values_dropped",
     ],
+    &["leaked_bytes_per_request", "leaked_bytes_per_request_low", "leaked_blocks_per_request"],
 ];
 
 /// A figure as text.

@@ -52,6 +52,7 @@ const INTERRUPTED: u8 = 130;
   cargo xtask bench --suite engine --case json           times, and instructions, system calls and allocations a request
   cargo xtask bench --suite micro --quick                in process: nanoseconds and instructions an operation
   cargo xtask bench --suite drop-timing --quick          destructors: how long, when, and whether each has run
+  cargo xtask bench --suite memory-leak --rounds 1       whether live memory comes back after identical cycles of traffic
   cargo xtask bench --quick --json > summary.json        for programs; progress stays on standard error
   cargo xtask bench --list                               the cases and targets there are
 
@@ -242,6 +243,9 @@ impl Bench {
         }
         for path in written.as_deref().unwrap_or_default() {
             eprintln!("{}", path.display());
+        }
+        for note in &record.notes {
+            eprintln!("note: {note}");
         }
         for failure in &record.failures {
             eprintln!("failed: {}", failure.reason);

@@ -13,7 +13,7 @@ use workload::{
 /// The whole contract; without a database its routes answer 503.
 pub(crate) fn router(database: Option<Database>) -> Router {
     Router::new()
-        .route("/plaintext", get(async || text(payload::PLAINTEXT)))
+        .route("/plaintext", get(plaintext))
         .route("/json", get(async || Json(Message::hello())))
         .route("/db", get(db))
         .route("/queries", get(queries))
@@ -31,6 +31,12 @@ const TEXT: MediaType = MediaType::from_static(payload::TEXT_PLAIN);
 
 fn text(body: impl Into<Body>) -> Response {
     Response::new(TEXT, body)
+}
+
+async fn plaintext() -> Response {
+    #[cfg(feature = "leak-16-bytes")]
+    std::mem::forget(std::hint::black_box(Box::new([0_u8; 16])));
+    text(payload::PLAINTEXT)
 }
 
 async fn db(State(database): State<Option<Database>>) -> Result<Json<World>, Failure> {

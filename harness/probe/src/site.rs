@@ -109,7 +109,7 @@ fn calls(stack: &Stack) -> Vec<String> {
             let Some(name) = symbol.name().map(|name| format!("{name:#}")) else { return };
             let file = symbol.filename().map(|file| file.to_string_lossy().into_owned());
             if calls.len() < TOLD && !is_hidden(&name, file.as_deref()) {
-                let line = symbol.lineno().unwrap_or_default();
+                let (name, line) = (without_types(&name), symbol.lineno().unwrap_or_default());
                 calls.push(file.map_or_else(|| name.clone(), |file| format!("{name} ({}:{line})", short(&file))));
             }
         });
@@ -122,7 +122,25 @@ fn is_hidden(name: &str, file: Option<&str>) -> bool {
     let package = name.trim_start_matches(['<', '&']).split("::").next().unwrap_or_default();
     let by_file = file.map(|file| HIDDEN_FILES.iter().any(|piece| file.contains(piece)));
     // Inlined calls are named without their package; what has neither a file nor a package is C's, or the linker's.
-    HIDDEN.contains(&package) || by_file.unwrap_or_else(|| !name.contains("::") || name.starts_with("__"))
+    HIDDEN.contains(&package) || package.starts_with("__") || by_file.unwrap_or_else(|| !name.contains("::"))
+}
+
+/// A name without the types that it was made for, which may be pages of them.
+fn without_types(name: &str) -> String {
+    let mut depth = 0_u32;
+    let mut before = ' ';
+    let mut short = String::new();
+    for letter in name.chars() {
+        match letter {
+            // What a name begins with is the type that the function belongs to.
+            '<' if depth > 0 || !short.is_empty() => depth += 1,
+            '>' if depth > 0 && before != '-' => depth -= 1,
+            _ if depth == 0 => short.push(letter),
+            _ => {}
+        }
+        before = letter;
+    }
+    short
 }
 
 /// A file without the folders that are this machine's: from the package on.
@@ -146,7 +164,7 @@ mod tests {
             ("alloc::alloc::alloc", None, true),
             ("<alloc::vec::Vec<T> as core::clone::Clone>::clone", None, true),
             ("main", None, true),
-            ("__rustc::__rust_alloc", None, true),
+            ("__rustc::__rust_alloc", Some("comparisons/x/src/main.rs"), true),
             ("stack", Some("harness/probe/src/site.rs"), true),
             ("target_x::f::{closure}", Some("/rustc/0123/library/core/src/ops.rs"), true),
             ("trace_unsynchronized<probe::F>", Some("/a/registry/src/i/backtrace-0.3.77/src/lib.rs"), true),
@@ -156,6 +174,13 @@ mod tests {
             ("tokio::runtime::task::new", None, false),
         ] {
             assert_eq!(is_hidden(name, file), hidden, "{name}");
+        }
+        for (name, expected) in [
+            ("run<fn() -> a::B<C>, D>", "run"),
+            ("a::Slot<T>::poll<F>", "a::Slot::poll"),
+            ("<a::B<C> as d::E>::f", "<a::B as d::E>::f"),
+        ] {
+            assert_eq!(without_types(name), expected);
         }
         let own = concat!(env!("CARGO_MANIFEST_DIR"), "/src/site.rs");
         for (file, expected) in [

@@ -2,10 +2,13 @@
 
 use std::{
     collections::BTreeMap,
+    fs,
     io::{BufRead, BufReader, Write},
+    path::Path,
     process::{Command, Stdio},
 };
 
+use harness::build::Request;
 use probe::suite::{Case, Database, Depth, Event, Placement, Plan, Role, Sample, Target};
 
 /// What the suite said of a server: the figures and the notes.
@@ -99,7 +102,34 @@ fn what_keeps_growing_is_named_with_its_call_site_and_what_does_not_passes() {
     }
 }
 
-/// Two blocks of 24 bytes, each: a pair of counts and a value.
+/// The framework's own server with a leak of 16 bytes a request built in, and without.
+#[test]
+fn sixteen_bytes_a_request_are_found_in_a_real_server_by_their_line() {
+    let folder = tempfile::tempdir().unwrap();
+    // The clean build comes last, so that it is what lies where cargo puts it afterwards.
+    let leaking = server(&folder.path().join("leaking"), &["count-allocations", "leak-16-bytes"]);
+    let clean = server(&folder.path().join("clean"), &["count-allocations"]);
+    let said = run(clean, "pipelined");
+    assert!(
+        said.notes.is_empty() && said.samples[0].metrics["leaked_bytes_per_request_low"] <= 0.0,
+        "{:?}",
+        said.notes
+    );
+    let said = run(leaking, "pipelined");
+    let figures = &said.samples[0].metrics;
+    assert_eq!((figures["leaked_bytes_per_request"], figures["leaked_blocks_per_request"]), (16.0, 1.0), "{figures:?}");
+    let site = "come from {async_fn#0} (comparisons/armature/src/contract.rs:";
+    assert!(said.notes[0].contains(site), "{:?}", said.notes);
+}
+
+/// A copy of target-armature, built with these features.
+fn server(copy: &Path, features: &[&str]) -> Target {
+    let built = Request { features, ..Request::new("target-armature", "light") }.build().unwrap();
+    fs::copy(built, copy).unwrap();
+    target("armature", &[copy.to_str().unwrap()])
+}
+
+/// Two blocks of 32 bytes: a pair of counts, a flag and a reference.
 #[test]
 fn the_figures_are_exact() {
     let said = run(keeper("reference-cycle"), "pipelined");
