@@ -81,8 +81,13 @@ const FUZZING: Tool = Tool {
 };
 
 /// Integration tests that `--fast` leaves out, by package and name.
-const SLOW: &[(&str, &str)] =
-    &[("compile-fail-tests", "compile_fail"), ("xtask", "bench"), ("xtask", "drop_timing"), ("xtask", "micro")];
+const SLOW: &[(&str, &str)] = &[
+    ("compile-fail-tests", "compile_fail"),
+    ("suite-memory-leak", "memory_leak"),
+    ("xtask", "bench"),
+    ("xtask", "drop_timing"),
+    ("xtask", "micro"),
+];
 
 /// Features with which the tests of their package are run once more, by package and name.
 const FEATURES: &[(&str, &str)] = &[("armature-core", "http2,simd-json,tls")];

@@ -33,7 +33,8 @@ pub(crate) fn routes(app: &mut ServiceConfig) {
         .route("/health", web::get().to(health))
         .route("/users/{id}", web::get().to(user))
         .route("/download/{bytes}", web::get().to(download))
-        .route("/echo", web::post().to(echo));
+        .route("/echo", web::post().to(echo))
+        .route("/panic", web::get().to(panic));
 }
 
 async fn plaintext() -> impl Responder {
@@ -61,6 +62,10 @@ async fn download(bytes: Path<usize>) -> impl Responder {
 
 async fn echo(body: Bytes) -> impl Responder {
     HttpResponse::Ok().content_type(OCTETS).body(body)
+}
+
+async fn panic() -> HttpResponse {
+    panic!("{}", payload::PANIC)
 }
 
 async fn db(Connected(database): Connected) -> Result<Json<World>, Failure> {

@@ -24,6 +24,7 @@ pub(crate) fn router(database: Option<Database>) -> Router {
         .route("/users/{id}", get(async |Path(id): Path<SmallString>| text(id)))
         .route("/download/{bytes}", get(download))
         .route("/echo", post(async |body: Bytes| body))
+        .route("/panic", get(panic))
         .with_state(database)
 }
 
@@ -77,6 +78,10 @@ async fn download(Path(bytes): Path<usize>) -> Response {
         Some(body) => body.into_response(),
         None => text("at most 16 MiB").with_status(StatusCode::BAD_REQUEST),
     }
+}
+
+async fn panic() -> Response {
+    panic!("{}", payload::PANIC)
 }
 
 #[derive(Deserialize)]

@@ -38,6 +38,7 @@ pub(crate) fn router(database: Option<Database>) -> Router {
         .route("/download/{bytes}", get(download))
         // A layer of this route alone: one around the router would be boxed once more for every route.
         .route("/echo", post(async |body: Bytes| body).layer(DefaultBodyLimit::max(payload::ECHO_BYTES_MAX)))
+        .route("/panic", get(panic))
         .with_state(database)
 }
 
@@ -72,6 +73,10 @@ async fn fortunes(Connected(database): Connected) -> Result<Html<String>, Failur
 
 async fn download(Path(bytes): Path<usize>) -> Result<Vec<u8>, Refusal> {
     payload::download(bytes).ok_or((StatusCode::BAD_REQUEST, TEXT, "at most 16 MiB"))
+}
+
+async fn panic() -> Response {
+    panic!("{}", payload::PANIC)
 }
 
 #[derive(Deserialize)]

@@ -7,6 +7,9 @@ use serde::Serialize;
 /// Body of `GET /plaintext`.
 pub const PLAINTEXT: &str = "Hello, World!";
 
+/// What the handler of `GET /panic` panics with.
+pub const PANIC: &str = "asked to by GET /panic";
+
 /// Body of `GET /health`.
 pub const HEALTH: &str = "ok";
 

@@ -37,6 +37,7 @@ pub(crate) enum Traffic {
     HalfClosed,
     SlowReaders,
     UnfinishedHeads,
+    Panics,
     Refusals,
 }
 
@@ -51,6 +52,7 @@ impl Traffic {
         Self::HalfClosed,
         Self::SlowReaders,
         Self::UnfinishedHeads,
+        Self::Panics,
         Self::Refusals,
     ];
 
@@ -66,6 +68,7 @@ impl Traffic {
             Self::HalfClosed => ("half-closed", "plaintext", "Clients that end sending before they are answered"),
             Self::SlowReaders => ("slow-readers", "download", "Downloads of 16 MiB that the server has to wait for"),
             Self::UnfinishedHeads => ("unfinished-heads", "plaintext", "Connections left in the middle of a head"),
+            Self::Panics => ("panics", "panics", "Handlers that panic"),
             Self::Refusals => ("refusals", "refusals", "404, 405 and 400, one after the other"),
         }
     }
@@ -78,7 +81,7 @@ impl Traffic {
             Self::Pipelined => 30 * DEEP,
             Self::Uploads => 4,
             Self::CutDownloads => 8,
-            Self::CancelledRequests | Self::HalfClosed | Self::UnfinishedHeads => 50,
+            Self::CancelledRequests | Self::HalfClosed | Self::UnfinishedHeads | Self::Panics => 50,
             Self::SlowReaders => 2,
             Self::Refusals => 90,
         }
@@ -154,6 +157,7 @@ impl Client {
             Traffic::UnfinishedHeads => {
                 self.each(requests, |link| link.send(b"GET /plaintext HTTP/1.1\r\nHost: lab\r\nAccept"))
             }
+            Traffic::Panics => self.ended(requests, |link| link.send(b"GET /panic HTTP/1.1\r\nHost: lab\r\n\r\n")),
             Traffic::Refusals => self.ended(requests / 3, |link| {
                 exchange(link, "GET /nowhere HTTP/1.1\r\nHost: lab\r\n\r\n", 404)?;
                 refused(link, "DELETE /plaintext HTTP/1.1\r\nHost: lab\r\n\r\n")?;

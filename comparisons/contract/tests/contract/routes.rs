@@ -150,6 +150,21 @@ fn pipelined_requests_are_answered_in_their_order() {
 }
 
 #[test]
+fn a_handler_that_panics_ends_its_connection_and_no_other() {
+    for target in frameworks() {
+        let server = Server::start(target);
+        let mut other = server.connect();
+        assert_eq!(other.get("/plaintext").status, 200, "{}", target.name);
+        for _ in 0..3 {
+            let mut client = server.connect();
+            client.send(b"GET /panic HTTP/1.1\r\nhost: localhost\r\n\r\n");
+            assert!(client.ended(), "{}", target.name);
+        }
+        assert_eq!(other.get("/plaintext").status, 200, "{}", target.name);
+    }
+}
+
+#[test]
 fn a_request_may_come_in_two_parts_cut_anywhere() {
     let request = b"GET /json HTTP/1.1\r\nhost: localhost\r\n\r\n";
     for target in TARGETS {
