@@ -38,7 +38,8 @@ impl Scale {
         let (divisor, unit) = match metric.unit {
             "µs" if least.is_finite() && least >= 10_000.0 => (1e3, "ms"),
             "ns" if least.is_finite() && least >= 10_000.0 => (1e3, "µs"),
-            "B" => (1_048_576.0, "MiB"),
+            // The memory of a process; what a request or a connection takes is never so much.
+            "B" if least.is_finite() && least >= 104_857.6 => (1_048_576.0, "MiB"),
             unit => (1.0, unit),
         };
         let whole = divisor == 1.0 && values.clone().all(|value| value.fract() == 0.0);
@@ -180,6 +181,8 @@ mod tests {
             ("open_latency_us_p99", vec![81.0, 1_204.0], vec!["81", "1,204"]),
             ("open_latency_us_p99", vec![10_500.0, 120_400.0], vec!["10.5", "120.4"]),
             ("rss_peak_bytes", vec![3_145_728.0, 104_857_600.0], vec!["3.0", "100.0"]),
+            ("leaked_bytes_per_request", vec![16.0, 0.0], vec!["16", "0"]),
+            ("bytes_per_idle_connection", vec![612.5, 4_096.0], vec!["612", "4,096"]),
             ("ns_per_operation", vec![4.56, 1_234.5], vec!["4.56", "1,234.50"]),
             ("ns_per_operation", vec![12_345.0, 2_000_000.0], vec!["12.3", "2,000.0"]),
             ("errors", vec![0.0, 3.0], vec!["0", "3"]),
