@@ -158,7 +158,10 @@ impl Response {
     /// As [`with_header`](Self::with_header), in place.
     pub fn insert_header(&mut self, name: &HeaderName, value: &HeaderValue) {
         if *name == header::CONNECTION {
-            self.close |= value.as_bytes().eq_ignore_ascii_case(b"close");
+            self.close |= value
+                .as_bytes()
+                .split(|byte| *byte == b',')
+                .any(|option| option.trim_ascii().eq_ignore_ascii_case(b"close"));
         } else if *name == header::CONTENT_LENGTH {
             self.rare().declared_length = crate::h1::framing::content_length(value.as_bytes()).ok();
         } else if ![header::TRANSFER_ENCODING, header::DATE, header::SERVER].contains(name) {
