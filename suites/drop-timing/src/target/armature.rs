@@ -1,11 +1,9 @@
 //! armature-core.
 
 use std::{
-    future::Future,
-    pin::{Pin, pin},
+    pin::Pin,
     rc::Rc,
-    sync::Arc,
-    task::{Context, Poll, Wake, Waker},
+    task::{Context, Poll},
 };
 
 use armature_core::{
@@ -23,7 +21,7 @@ use bytes::Bytes;
 use super::{ADDRESS, FIELDS, REQUEST_FIELDS, Ready, Running};
 use crate::{
     application::{Application, DRAIN_DEADLINE, Pieces},
-    tally::{Counted, Witness},
+    tally::Counted,
     work::Place,
 };
 
@@ -99,22 +97,14 @@ async fn answer(State(application): State<Application>) -> Response {
     Response::new(MediaType::TEXT, Body::stream(application.pieces()))
 }
 
-/// Leaves a waker with the connection, which is the one value of an application's that a connection keeps.
+/// Leaves a task behind that has a value for as long as the connection is there: a connection itself keeps none.
 async fn answer_watching(State(application): State<Application>, disconnect: Disconnect) -> Response {
-    if let Some(witness) = application.value(Place::Connection) {
-        let watch = Waker::from(Arc::new(Watch { _witness: witness }));
-        // It has not gone: its request has just come.
-        let _ = pin!(disconnect).poll(&mut Context::from_waker(&watch));
-    }
+    let witness = application.value(Place::Connection);
+    tokio::task::spawn_local(async move {
+        disconnect.await;
+        drop(witness);
+    });
     Response::new(MediaType::TEXT, Body::stream(application.pieces()))
-}
-
-struct Watch {
-    _witness: Witness,
-}
-
-impl Wake for Watch {
-    fn wake(self: Arc<Self>) {}
 }
 
 /// Adds an extension to each request, if this is the place for values.
