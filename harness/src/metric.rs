@@ -94,14 +94,14 @@ pub const ALL: &[Metric] = &[
         "drop p50",
         "ns",
         Better::Lower,
-        "Time of the destructor of one value, with one pair of clock readings around it: median of a launch.",
+        "Time of the destructor of one value: median of a launch, over the means of values that are dropped together.",
     ),
     metric(
         "drop_ns_p99",
         "drop p99",
         "ns",
         Better::Lower,
-        "Time of the destructor of one value, with one pair of clock readings around it: 99th percentile of a launch.",
+        "Time of the destructor of one value: 99th percentile of a launch, over the means of values that are dropped together.",
     ),
     metric(
         "drain_to_last_drop_ms",
@@ -333,11 +333,18 @@ pub const ALL: &[Metric] = &[
         "Those of them that were dropped; where it is another number, the run has a failure that says so.",
     ),
     metric(
+        "values_per_reading",
+        "values/reading",
+        "",
+        Better::Neither,
+        "Values that are dropped together, between two readings of the clock: few where one takes long enough by itself.",
+    ),
+    metric(
         "clock_ns_p50",
         "clock p50",
         "ns",
         Better::Neither,
-        "What a pair of clock readings shows with nothing between them; a part of every drop's time.",
+        "What a pair of clock readings shows with nothing between them; a part of the time of values that are dropped together.",
     ),
     metric(
         "send_lag_us_p99",

@@ -276,7 +276,7 @@ pub struct Sample {
     /// it is read.
     #[serde(deserialize_with = "figures")]
     pub metrics: BTreeMap<String, f64>,
-    /// HdrHistograms by name (µs, or ns where the name ends so; base64 of V2 with deflate).
+    /// HdrHistograms by name (µs, or ns or ps where the name ends so; base64 of V2 with deflate).
     pub histograms: BTreeMap<String, String>,
     /// Metrics that this sample must not be used for, with the reason in words.
     pub void: BTreeMap<String, String>,

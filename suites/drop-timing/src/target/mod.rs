@@ -45,6 +45,7 @@ const REQUEST_FIELDS: usize = 3;
 /// When the target has none, or what it saw cannot be told.
 pub fn own(target: &str, own: Own, window: Window) -> Result<Seen, String> {
     let tally = Tally::leak();
+    // The values have types of their own, which a boxed `dyn` would hide behind one more destructor.
     macro_rules! of {
         ($framework:ident) => {
             match own {
@@ -92,7 +93,7 @@ struct Running {
 /// Takes what a server says when it listens.
 type Ready = Box<dyn FnOnce(Running) + Send>;
 
-/// 1 KiB that is counted; no two are alike.
+/// 1 KiB that is counted, unlike the one before it.
 fn body(tally: &'static Tally, number: usize) -> Bytes {
     struct Owner {
         bytes: Vec<u8>,
