@@ -6,6 +6,15 @@
 use std::{error, fmt, io};
 
 /// Why a server could not be built or could not run.
+///
+/// ```
+/// use armature_core::{ErrorKind, Router, get};
+///
+/// let twice = Router::<()>::new().route("/{id}", get(async || ())).route("/{name}", get(async || ()));
+/// let error = twice.build().err().unwrap();
+/// assert_eq!(error.kind(), ErrorKind::Route);
+/// assert!(error.to_string().contains("/{name}"));
+/// ```
 #[derive(Debug)]
 pub struct Error {
     kind: ErrorKind,

@@ -21,6 +21,17 @@ use crate::{
 ///
 /// `M` only tells implementations apart; `S` is the state that extractors may ask for. There is one implementation, by way of
 /// [`Function`] and [`Arguments`], so that the compiler names the argument or result that does not fit.
+///
+/// ```
+/// use armature_core::{Json, Path, Router, State, post};
+///
+/// async fn add(State(by): State<i64>, Path(to): Path<i64>, Json(more): Json<Vec<i64>>) -> Json<i64> {
+///     Json(by + to + more.iter().sum::<i64>())
+/// }
+///
+/// let router: Router = Router::new().route("/add/{to}", post(add)).with_state(10);
+/// # router.build().unwrap();
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a handler",
     label = "not an async function of up to 12 arguments",

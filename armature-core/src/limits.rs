@@ -17,6 +17,15 @@ pub(crate) const HEAD_BYTES_CEILING: usize = 16 * 1024 * 1024;
 ///
 /// Byte and count limits are inclusive: a head of exactly [`head_bytes_max`](Self::head_bytes_max) bytes is served.
 /// Deadlines are kept by a clock that ticks every 50 ms and are rounded up to its next tick.
+///
+/// ```no_run
+/// use armature_core::{Limits, Router, Server, get};
+/// use std::time::Duration;
+///
+/// let limits = Limits { body_bytes_max: 100_000, idle_deadline: Duration::from_secs(10), ..Limits::default() };
+/// Server::bind("127.0.0.1:8080")?.limits(limits).serve(|_| Router::new().route("/", get(async || "hello")))?;
+/// # Ok::<(), armature_core::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
     /// Bytes of a request head, from the request line to the empty line. Refused with 431.

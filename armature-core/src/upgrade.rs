@@ -16,6 +16,22 @@ use bytes::{Buf, Bytes};
 use crate::http::HeaderValue;
 
 /// A connection that has left HTTP. Bytes that arrived behind the request are read first.
+///
+/// ```
+/// use armature_core::{Response, Router, get, http::HeaderValue};
+///
+/// async fn echo() -> Response {
+///     Response::upgrade(HeaderValue::from_static("echo"), async |mut connection| {
+///         let mut room = [0; 1_024];
+///         while let Ok(read @ 1..) = connection.read(&mut room).await {
+///             if connection.write_all(&room[..read]).await.is_err() {
+///                 break;
+///             }
+///         }
+///     })
+/// }
+/// # let _: Router = Router::new().route("/echo", get(echo));
+/// ```
 pub struct Upgraded {
     unread: Bytes,
     stream: Box<dyn Duplex>,

@@ -115,7 +115,8 @@ impl Test {
         let mut sum = Sum::default();
         let mut passed = run(cargo_test(&selection, &self.arguments)?, &mut sum)?;
         for (package, feature) in FEATURES.iter().filter(|_| !self.fast) {
-            if passed != Passed::Interrupted {
+            let is_there = packages.list.iter().any(|it| it.name == *package);
+            if is_there && passed != Passed::Interrupted {
                 let selection = ["--package", package, "--features", feature].map(str::to_owned);
                 passed = passed.and(run(cargo_test(&selection, &self.arguments)?, &mut sum)?);
             }

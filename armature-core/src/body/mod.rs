@@ -23,6 +23,13 @@ pub use request::{BodyError, RequestBody};
 pub type StreamError = Box<dyn error::Error + Send + Sync>;
 
 /// The body of a response.
+///
+/// ```
+/// use armature_core::Body;
+///
+/// let bodies = [Body::from("part of the program"), Body::from(String::from("made")), Body::from(vec![1_u8, 2, 3])];
+/// assert_eq!(bodies.map(|body| body.length()), [Some(19), Some(4), Some(3)]);
+/// ```
 #[derive(Default)]
 pub enum Body {
     /// No bytes.
@@ -39,6 +46,26 @@ pub enum Body {
 }
 
 /// Makes a body piece by piece. A piece is asked for only when the client has taken most of what was made before.
+///
+/// ```
+/// use armature_core::{Body, MediaType, Response, body::{BodySource, StreamError}};
+/// use bytes::Bytes;
+/// use std::{pin::Pin, task::{Context, Poll}};
+///
+/// /// The numbers below a bound, a line each.
+/// struct Numbers(std::ops::Range<u32>);
+///
+/// impl BodySource for Numbers {
+///     fn poll_piece(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Bytes, StreamError>>> {
+///         Poll::Ready(self.0.next().map(|number| Ok(format!("{number}\n").into())))
+///     }
+/// }
+///
+/// async fn numbers() -> Response {
+///     Response::new(MediaType::TEXT, Body::stream(Numbers(0..1_000_000)))
+/// }
+/// # let _ = numbers;
+/// ```
 pub trait BodySource {
     /// The next piece, `None` at the end. An error cuts the connection, so that the client sees that something is missing.
     fn poll_piece(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, StreamError>>>;

@@ -18,6 +18,20 @@ use super::{Body, BodySource, StreamError};
 use crate::h1::Refusal;
 
 /// The body of a request.
+///
+/// ```
+/// use armature_core::{RequestBody, body::BodyError};
+///
+/// /// Counts what is uploaded without holding more than a piece of it.
+/// async fn count(mut body: RequestBody) -> Result<String, BodyError> {
+///     let mut bytes = 0;
+///     while let Some(piece) = body.piece().await? {
+///         bytes += piece.len();
+///     }
+///     Ok(format!("{bytes} bytes"))
+/// }
+/// # let _ = count;
+/// ```
 #[derive(Debug, Default)]
 pub struct RequestBody(Source);
 

@@ -11,6 +11,13 @@ const INLINE_BYTES_MAX: usize = 38;
 /// An immutable owned string of which up to 38 bytes are kept in place.
 ///
 /// Long enough for a UUID (36 bytes), a 64-bit number, or most path segments; longer text is on the heap.
+///
+/// ```
+/// use armature_core::SmallString;
+///
+/// let id = SmallString::from("67e55044-10b1-426f-9247-bb680e5fe0c8");
+/// assert_eq!((id.as_str().len(), id.is_heap()), (36, false));
+/// ```
 #[derive(Clone)]
 pub struct SmallString(Text);
 

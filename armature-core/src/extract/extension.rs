@@ -12,6 +12,22 @@ use crate::{
 ///
 /// # Rejections
 /// - 500: no middleware has. `Option<Extension<T>>` is `None` then.
+///
+/// ```
+/// use armature_core::{Router, extract::Extension, get, middleware::{Next, from_fn}, service::OwnedRequest, test::TestClient};
+///
+/// #[derive(Clone)]
+/// struct Tenant(&'static str);
+///
+/// let router: Router = Router::new()
+///     .route("/", get(async |Extension(Tenant(name)): Extension<Tenant>| name))
+///     .layer(from_fn(async |mut request: OwnedRequest, next: Next| {
+///         request.insert(Tenant("acme"));
+///         next.run(request).await
+///     }));
+/// assert_eq!(TestClient::in_process(router)?.get("/").send()?.text(), "acme");
+/// # Ok::<(), armature_core::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Extension<T>(pub T);
 

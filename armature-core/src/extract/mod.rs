@@ -42,6 +42,30 @@ pub use state::{FromRef, State};
 pub use typed_header::TypedHeader;
 
 /// Made from a request's head alone.
+///
+/// ```
+/// use armature_core::{StatusCode, extract::{FromHead, Rejection}, service::RequestHead};
+///
+/// /// The client's language, as far as it is one of ours.
+/// struct Language(&'static str);
+///
+/// impl<S> FromHead<S> for Language {
+///     type Rejection = Rejection;
+///
+///     fn from_head(head: &RequestHead<'_>, _: &S) -> Result<Self, Rejection> {
+///         match head.header_text("accept-language").unwrap_or("en") {
+///             wanted if wanted.starts_with("de") => Ok(Self("de")),
+///             wanted if wanted.starts_with("en") => Ok(Self("en")),
+///             _ => Err(Rejection::new(StatusCode::NOT_ACCEPTABLE, "there is de and en")),
+///         }
+///     }
+/// }
+///
+/// async fn hello(Language(language): Language) -> &'static str {
+///     if language == "de" { "guten Tag" } else { "good day" }
+/// }
+/// # let _: armature_core::Router = armature_core::Router::new().route("/", armature_core::get(hello));
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be extracted from the head of a request",
     label = "not an extractor, or one of the body that is not the last argument",
@@ -70,6 +94,34 @@ pub struct ViaBody;
 ///
 /// `Via` is [`ViaBody`] for extractors that take the body; everything that is made from the head is also made from a
 /// whole request, [`ViaHead`].
+///
+/// ```
+/// use armature_core::{extract::{FromRequest, Rejection, ViaBody}, service::Request, StatusCode};
+///
+/// /// A body of lines.
+/// struct Lines(Vec<String>);
+///
+/// impl<S> FromRequest<S, ViaBody> for Lines {
+///     type Rejection = Rejection;
+///
+///     fn from_request(
+///         request: Request<'_>,
+///         _: &S,
+///     ) -> impl Future<Output = Result<Self, Rejection>> + 'static + use<S> {
+///         let body = request.body;
+///         async move {
+///             let text = String::from_utf8(body.collect().await?.into());
+///             let text = text.map_err(|error| Rejection::new(StatusCode::BAD_REQUEST, "no text").because(error))?;
+///             Ok(Self(text.lines().map(str::to_owned).collect()))
+///         }
+///     }
+/// }
+///
+/// async fn count(Lines(lines): Lines) -> String {
+///     lines.len().to_string()
+/// }
+/// # let _: armature_core::Router = armature_core::Router::new().route("/", armature_core::post(count));
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be extracted from a request",
     label = "not an extractor",

@@ -12,6 +12,19 @@ use crate::{
 const QUOTING_BYTES_MAX: usize = 500;
 
 /// A status and a sentence for the client, and the error behind it.
+///
+/// ```
+/// use armature_core::{Path, extract::Rejection};
+///
+/// /// Answers in its own words where a number is no number.
+/// async fn show(number: Result<Path<u32>, Rejection>) -> String {
+///     match number {
+///         Ok(Path(number)) => format!("number {number}"),
+///         Err(rejection) => format!("{}: {}", rejection.status(), rejection.reason()),
+///     }
+/// }
+/// # let _: armature_core::Router = armature_core::Router::new().route("/{n}", armature_core::get(show));
+/// ```
 #[derive(Debug, Clone)]
 pub struct Rejection {
     status: StatusCode,

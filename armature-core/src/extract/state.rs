@@ -9,6 +9,36 @@ use crate::{
 };
 
 /// What [`Router::with_state`](crate::Router::with_state) was given, or a part of it.
+///
+/// ```
+/// use armature_core::{Router, State, extract::FromRef, get};
+/// use std::{cell::Cell, rc::Rc};
+///
+/// #[derive(Clone)]
+/// struct App {
+///     name: &'static str,
+///     visits: Rc<Cell<u32>>, // of this worker; what all share is in an Arc
+/// }
+///
+/// impl FromRef<App> for Rc<Cell<u32>> {
+///     fn from_ref(app: &App) -> Self {
+///         app.visits.clone()
+///     }
+/// }
+///
+/// async fn count(State(visits): State<Rc<Cell<u32>>>) -> String {
+///     visits.set(visits.get() + 1);
+///     visits.get().to_string()
+/// }
+///
+/// async fn name(State(app): State<App>) -> &'static str {
+///     app.name
+/// }
+///
+/// let app = App { name: "counter", visits: Rc::default() };
+/// let router: Router = Router::new().route("/", get(count)).route("/name", get(name)).with_state(app);
+/// # let _ = router;
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct State<T>(pub T);
 

@@ -19,6 +19,16 @@ use crate::{
 };
 
 /// The protocol state of one connection.
+///
+/// ```
+/// use armature_core::{Limits, h1::{connection::{Connection, NextHead}, head::HeadIndex}};
+///
+/// let (mut connection, mut index, limits) = (Connection::default(), HeadIndex::default(), Limits::default());
+/// let bytes = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+/// // However the network cuts it.
+/// assert_eq!(connection.next_head(&bytes[..9], &limits, &mut index), Ok(NextHead::Partial { skip: 0 }));
+/// assert_eq!(connection.next_head(bytes, &limits, &mut index), Ok(NextHead::Complete { skip: 0 }));
+/// ```
 #[derive(Debug, Default)]
 pub struct Connection {
     scan: LineScan,

@@ -30,6 +30,17 @@ pub use range::{RangeOf, byte_range};
 pub use redirect::{BadTarget, Redirect};
 
 /// The value of Content-Type, known when the program is compiled.
+///
+/// ```
+/// use armature_core::{MediaType, Response};
+///
+/// const CSV: MediaType = MediaType::from_static("text/csv; charset=utf-8");
+///
+/// async fn export() -> Response {
+///     Response::new(CSV, "name,age\nada,36\n")
+/// }
+/// # let _ = export;
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MediaType(&'static str);
 
@@ -66,6 +77,15 @@ impl MediaType {
 }
 
 /// A response.
+///
+/// ```
+/// use armature_core::{MediaType, Response, StatusCode, http::{HeaderValue, header}};
+///
+/// let response = Response::new(MediaType::TEXT, "made")
+///     .with_status(StatusCode::CREATED)
+///     .with_header(header::LOCATION, HeaderValue::from_static("/notes/1"));
+/// assert_eq!(response.header(&header::LOCATION), Some(&b"/notes/1"[..]));
+/// ```
 pub struct Response {
     pub(crate) status: StatusCode,
     /// Whether the connection is to end after it.

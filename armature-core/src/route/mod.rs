@@ -39,6 +39,9 @@ use crate::http::Method;
 use hash::PathHasher;
 
 /// From a method and a path to a value.
+///
+/// A program has one in its [`Router`](crate::Router); [`build`](Self::build) and [`find`](Self::find) are for those who want
+/// the table alone.
 #[derive(Debug)]
 pub struct RouteTable<T> {
     methods: [MethodTable; Method::ROUTABLE],

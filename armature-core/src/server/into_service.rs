@@ -8,6 +8,18 @@ use crate::{
 };
 
 /// What becomes a service when a worker starts.
+///
+/// Routers are, and so is a `Result` of one, for a factory that may fail.
+///
+/// ```
+/// use armature_core::{IntoService, Router, get};
+///
+/// fn app() -> Result<Router, std::io::Error> {
+///     let greeting = std::env::var("GREETING").unwrap_or_else(|_| "hello".to_owned());
+///     Ok(Router::new().route("/", get(move || std::future::ready(greeting.clone()))))
+/// }
+/// # assert!(app().into_service().is_ok());
+/// ```
 pub trait IntoService {
     /// The service.
     type Service: Service;

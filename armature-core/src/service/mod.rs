@@ -28,6 +28,25 @@ pub use slot::Slot;
 /// Answers requests.
 ///
 /// A service runs on one thread and needs to be neither `Send` nor `Sync`: each worker has its own.
+///
+/// Most programs have a [`Router`] for one. A service of one's own answers without any of it:
+///
+/// ```
+/// use armature_core::{MediaType, Response, service::{Request, Service, Slot}};
+/// use std::task::{Context, Poll};
+///
+/// struct Mirror;
+///
+/// impl Service for Mirror {
+///     fn call(&self, request: Request<'_>, slot: &mut Slot, cx: &mut Context<'_>) -> Poll<Response> {
+///         let path = request.head.path().to_owned();
+///         // What waits is run in the slot; what does not may be returned as it is.
+///         slot.run(async move { Response::new(MediaType::TEXT, path) }, cx)
+///     }
+/// }
+/// # use armature_core::Router;
+/// # let _: Router = Router::new().route_service("/{*path}", Mirror);
+/// ```
 pub trait Service: 'static {
     /// Answers a request. What cannot be answered at once is left running in `slot`, from where it is polled on.
     ///

@@ -17,6 +17,14 @@ use crate::{
 };
 
 /// A request that owns its head. Made from a borrowed one it is a copy of it, with the same parameters and extensions.
+///
+/// ```
+/// use armature_core::{RequestBody, service::OwnedRequest};
+///
+/// let request = OwnedRequest::parse("GET /notes?page=2 HTTP/1.1\r\nhost: a\r\n\r\n", RequestBody::empty())?;
+/// assert_eq!((request.head().path(), request.head().query()), ("/notes", Some("page=2")));
+/// # Ok::<(), armature_core::Error>(())
+/// ```
 pub struct OwnedRequest {
     head: Vec<u8>,
     index: HeadIndex,

@@ -22,6 +22,16 @@ pub struct Request<'a> {
 }
 
 /// The head of a request: a view of the bytes that arrived, and the table of where everything is in them.
+///
+/// ```
+/// use armature_core::{RequestBody, service::OwnedRequest};
+///
+/// let request = OwnedRequest::parse("GET / HTTP/1.1\r\nHost: a\r\nX-Who: ada\r\n\r\n", RequestBody::empty())?;
+/// let head = request.head();
+/// assert_eq!((head.authority(), head.header_text("x-who")), (Some("a"), Some("ada")));
+/// assert_eq!(head.headers().count(), 2);
+/// # Ok::<(), armature_core::Error>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct RequestHead<'a> {
     bytes: &'a [u8],

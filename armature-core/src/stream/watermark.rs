@@ -10,6 +10,13 @@ pub(super) const PIECE_BYTES: usize = size_of::<Bytes>();
 ///
 /// With room between the marks a producer is woken once for many pieces. Each piece counts with its length and the 32
 /// bytes that it takes to hold a [`Bytes`], so that many small pieces are bounded as well.
+///
+/// ```
+/// use armature_core::stream::Watermarks;
+///
+/// const MARKS: Watermarks = Watermarks::new(16_384, 65_536);
+/// assert!(MARKS.held_bytes_max(4_096) < 70_000);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Watermarks {
     low_bytes: usize,
@@ -52,6 +59,18 @@ impl Watermarks {
 ///
 /// What is dropped is dropped by whole pieces and counted. Dropping is for streams whose pieces mean something each for
 /// itself, such as events; a file would be torn by it.
+///
+/// ```
+/// use armature_core::stream::{self, Overflow, Watermarks};
+///
+/// let (mut sender, receiver) = stream::channel(Watermarks::new(0, 100), Overflow::DropOldest);
+/// for number in 0..100 {
+///     sender.try_send(format!("event {number}"))?;
+/// }
+/// assert!(sender.dropped().pieces > 90 && sender.held_bytes() < 200);
+/// # drop(receiver);
+/// # Ok::<(), stream::TrySendError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Overflow {
     /// Its sender waits.

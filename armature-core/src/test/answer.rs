@@ -13,6 +13,16 @@ use crate::{
 const FIELDS_MAX: usize = 128;
 
 /// A response, read to its end.
+///
+/// ```
+/// use armature_core::{Router, get, test::TestClient};
+///
+/// let mut client = TestClient::in_process(Router::new().route("/", get(async || "hello")))?;
+/// let answer = client.get("/").send()?;
+/// assert_eq!((answer.status().as_u16(), answer.text()), (200, "hello"));
+/// assert_eq!(answer.header("content-type"), Some("text/plain; charset=utf-8"));
+/// # Ok::<(), armature_core::Error>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct TestResponse {
     status: StatusCode,

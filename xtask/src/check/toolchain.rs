@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context, Result};
 
-use super::Outcome;
+use super::{Outcome, packages::Packages};
 
 /// rustfmt over every file; with `fix` it rewrites them.
 pub(super) fn format(root: &Path, fix: bool) -> Result<Outcome> {
@@ -22,27 +22,22 @@ pub(super) fn format(root: &Path, fix: bool) -> Result<Outcome> {
     )
 }
 
-/// Features that add code to their package.
-const FEATURES: &str = "armature-core/http2,armature-core/simd-json,armature-core/tls";
+/// A package with features that add code to it, as cargo names them.
+const FEATURES: (&str, &str) = ("armature-core", "armature-core/http2,armature-core/simd-json,armature-core/tls");
 
 /// clippy over every target of every package; a warning is a fault.
 pub(super) fn lint(root: &Path) -> Result<Outcome> {
     if !is_installed("clippy") {
         return Ok(missing("clippy"));
     }
+    let (package, features) = FEATURES;
+    let has_features = Packages::of_workspace(root)?.list.iter().any(|it| it.name == package);
+    let features: &[&str] = if has_features { &["--features", features] } else { &[] };
     judge(
-        cargo(root).args([
-            "clippy",
-            "--workspace",
-            "--all-targets",
-            "--features",
-            FEATURES,
-            "--profile",
-            "light",
-            "--",
-            "-D",
-            "warnings",
-        ]),
+        cargo(root)
+            .args(["clippy", "--workspace", "--all-targets", "--profile", "light"])
+            .args(features)
+            .args(["--", "-D", "warnings"]),
         "no warning",
     )
 }
