@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Above the table.
-pub(crate) const TITLE: &str = "Beside the study's figures";
+pub(crate) const TITLE: &str = "Beside the figures of the study";
 
 /// The table.
 #[derive(Debug, Clone, Serialize)]

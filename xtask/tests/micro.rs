@@ -111,7 +111,7 @@ fn operations_are_timed_and_counted() {
     let lab = format!("{ARMATURE}{}", ARMATURE.replace("\"armature\"", "\"actix\""));
     let cases = ["--case", "respond-empty", "--case", "route-parameter-10-last", "--case", "cycle-json"];
     let output = bench.run(&lab, &[&cases[..], &["--rounds", "2", "--duration", "0.05"]].concat());
-    expect(&output, 0, &["Beside the study's figures", "time/operation"]);
+    expect(&output, 0, &["Beside the figures of the study", "time/operation"]);
     let record = bench.record();
     for sample in &record.samples {
         for metric in sample.metrics.keys() {
