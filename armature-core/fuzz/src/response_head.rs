@@ -145,6 +145,7 @@ fn check(answer: &Answer, wanted: &Wanted, bodyless: bool) {
     assert_eq!(answer.closes(), wanted.fields.iter().any(is_close));
 }
 
+/// Whether `close` is an element of the list that the value is (RFC 9110 §5.6.1, §7.6.1).
 fn is_close(value: &armature_core::http::HeaderValue) -> bool {
-    value.as_bytes().eq_ignore_ascii_case(b"close")
+    value.as_bytes().split(|byte| *byte == b',').any(|option| trim(option).eq_ignore_ascii_case(b"close"))
 }
