@@ -196,7 +196,7 @@ impl Connection {
         // Without a line end the whole of it is request line, and nearly all of that is target.
         match memchr::memchr(b'\n', bytes) {
             None => Err(Refusal::TargetTooLong),
-            Some(line) if line > limits.target_bytes_max + 32 => Err(Refusal::TargetTooLong),
+            Some(line) if head::is_target_too_long(line.saturating_sub(32), limits) => Err(Refusal::TargetTooLong),
             Some(_) => Err(Refusal::HeadTooLarge),
         }
     }

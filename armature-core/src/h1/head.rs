@@ -126,6 +126,12 @@ fn refusal(error: httparse::Error) -> Refusal {
     }
 }
 
+/// Whether a target of so many bytes is over its limit.
+#[inline]
+pub(super) fn is_target_too_long(bytes: usize, limits: &Limits) -> bool {
+    bytes > limits.target_bytes_max
+}
+
 /// Checks a head that is there as a whole, and fills in its index.
 #[inline]
 fn finish(
@@ -136,7 +142,7 @@ fn finish(
     index: &mut HeadIndex,
 ) -> Result<(), Refusal> {
     let target_start = line.method_len + 1;
-    if line.target_end - target_start > limits.target_bytes_max {
+    if is_target_too_long(line.target_end - target_start, limits) {
         return Err(Refusal::TargetTooLong);
     }
     if index.len > limits.head_bytes_max {
