@@ -1,6 +1,6 @@
 //! The one error of the library's API: what went wrong in building or running a server, with its cause.
 //!
-//! Errors of single requests are not here: a peer's mistake is an [`h1::Refusal`](crate::h1::Refusal), an extractor's
+//! Errors of single requests are not here: a peer's mistake is an [`Refusal`](crate::body::Refusal), an extractor's
 //! is a rejection. Read next: `limits.rs`.
 
 use std::{error, fmt, io};
@@ -23,6 +23,14 @@ pub struct Error {
 }
 
 /// What kind of thing went wrong.
+///
+/// ```
+/// use armature_core::{ErrorKind, Server};
+///
+/// let taken = Server::bind("127.0.0.1:0")?;
+/// assert_eq!(Server::bind(taken.local_addr()).unwrap_err().kind(), ErrorKind::Bind);
+/// # Ok::<(), armature_core::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -64,6 +72,12 @@ impl Error {
     }
 
     /// What kind of thing went wrong.
+    ///
+    /// ```
+    /// use armature_core::{ErrorKind, Files};
+    ///
+    /// assert_eq!(Files::new("/no/such/directory").unwrap_err().kind(), ErrorKind::Directory);
+    /// ```
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         self.kind

@@ -40,15 +40,11 @@ use crate::{
 pub trait Handler<M, S>: Clone + 'static {
     /// Extracts the arguments and calls the function.
     fn run(&self, request: Request<'_>, state: &S, slot: &mut Slot, cx: &mut Context<'_>) -> Poll<Response>;
+}
 
-    /// This handler as a service, with its state.
-    fn bind(self, state: S) -> Rc<dyn Service>
-    where
-        M: 'static,
-        S: 'static,
-    {
-        Rc::new(Bound { handler: self, state, marker: PhantomData })
-    }
+/// A handler as a service, with its state.
+pub(crate) fn bind<M: 'static, S: 'static>(handler: impl Handler<M, S>, state: S) -> Rc<dyn Service> {
+    Rc::new(Bound { handler, state, marker: PhantomData })
 }
 
 struct Bound<H, M, S> {
@@ -80,9 +76,13 @@ where
 }
 
 /// An async function of these arguments, a tuple.
+// Only messages of the compiler name it.
+#[doc(hidden)]
 pub trait Function<A> {}
 
 /// What a handler is called with, a tuple of extractors; `F` is the handler.
+// As above.
+#[doc(hidden)]
 pub trait Arguments<F, M, S> {
     /// Extracts them, and calls the function.
     fn call(handler: &F, request: Request<'_>, state: &S, slot: &mut Slot, cx: &mut Context<'_>) -> Poll<Response>;

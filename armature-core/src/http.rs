@@ -8,6 +8,13 @@ pub use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
 /// A request method (RFC 9110 §9). Methods outside the standard's registry arrive as [`Method::Other`] and are never
 /// routed.
+///
+/// ```
+/// use armature_core::Method;
+///
+/// assert_eq!(Method::from_token("GET"), Method::Get);
+/// assert_eq!(Method::from_token("get"), Method::Other); // Methods are case-sensitive.
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Method {
@@ -51,6 +58,13 @@ impl Method {
     ];
 
     /// The method of this token; methods are case-sensitive.
+    ///
+    /// ```
+    /// use armature_core::Method;
+    ///
+    /// assert_eq!(Method::from_token("PATCH"), Method::Patch);
+    /// assert_eq!(Method::from_token("PROPFIND"), Method::Other);
+    /// ```
     #[must_use]
     pub fn from_token(token: &str) -> Self {
         match token {
@@ -68,6 +82,12 @@ impl Method {
     }
 
     /// The token, or an empty string for [`Method::Other`].
+    ///
+    /// ```
+    /// use armature_core::Method;
+    ///
+    /// assert_eq!((Method::Delete.as_str(), Method::Other.as_str()), ("DELETE", ""));
+    /// ```
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -92,6 +112,15 @@ impl fmt::Display for Method {
 }
 
 /// The version a request is served as (RFC 9112 §2.3). Later minor versions of 1 are served as 1.1.
+///
+/// ```
+/// use armature_core::{Router, get, http::Version, test::TestClient};
+///
+/// let handler = async |version: Version| if version == Version::Http11 { "1.1" } else { "another" };
+/// let mut client = TestClient::in_process(Router::new().route("/", get(handler)))?;
+/// assert_eq!(client.get("/").send()?.text(), "1.1");
+/// # Ok::<(), armature_core::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Version {
     /// HTTP/1.0.

@@ -5,16 +5,18 @@
 //! - 4: [`server`](Server), [`test`](mod@test)
 //! - 3: `io`, `conn`, `worker`, `transport`, [`file`](mod@file), [`middleware`], `interval`: sockets, time, threads and files
 //! - 2: [`service`], [`handler`], [`extract`], [`respond`], [`stream`], [`tower`]: the programming model
-//! - 1: [`body`], [`h1`], [`route`](mod@route), [`buffer`], [`collections`], [`state`]: mechanisms without sockets, clocks or tasks
+//! - 1: [`body`], `buffer`, `collections`, `h1`, [`route`](mod@route), [`state`]: mechanisms without sockets, clocks or tasks
 //! - 0: [`http`], [`Limits`], [`Error`]: the vocabulary
 
 pub mod body;
-pub mod buffer;
-pub mod collections;
+mod buffer;
+mod collections;
 mod conn;
 mod error;
 pub mod extract;
 pub mod file;
+// Bytes in, decisions out, for the fuzz targets and the suites that call it without a server.
+#[doc(hidden)]
 pub mod h1;
 pub mod handler;
 pub mod http;

@@ -19,6 +19,9 @@ mod request;
 pub(crate) use request::Feed;
 pub use request::{BodyError, RequestBody};
 
+#[doc(inline)]
+pub use crate::h1::Refusal;
+
 /// An error of a body that is made while it is sent.
 pub type StreamError = Box<dyn error::Error + Send + Sync>;
 
@@ -67,10 +70,35 @@ pub enum Body {
 /// # let _ = numbers;
 /// ```
 pub trait BodySource {
-    /// The next piece, `None` at the end. An error cuts the connection, so that the client sees that something is missing.
+    /// The next piece, `None` at the end.
+    ///
+    /// # Errors
+    /// Cuts the connection, so that the client sees that something is missing.
     fn poll_piece(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, StreamError>>>;
 
     /// The number of bytes in all, where it is known; it is sent as Content-Length and held to.
+    ///
+    /// ```
+    /// use armature_core::{Body, body::{BodySource, StreamError}};
+    /// use bytes::Bytes;
+    /// use std::{pin::Pin, task::{Context, Poll}};
+    ///
+    /// /// So many zeros.
+    /// struct Zeros(usize);
+    ///
+    /// impl BodySource for Zeros {
+    ///     fn poll_piece(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Bytes, StreamError>>> {
+    ///         let zeros = std::mem::take(&mut self.0);
+    ///         Poll::Ready((zeros > 0).then(|| Ok(vec![0; zeros].into())))
+    ///     }
+    ///
+    ///     fn length(&self) -> Option<u64> {
+    ///         Some(self.0 as u64)
+    ///     }
+    /// }
+    ///
+    /// assert_eq!(Body::stream(Zeros(1_000)).length(), Some(1_000));
+    /// ```
     fn length(&self) -> Option<u64> {
         None
     }
@@ -114,12 +142,52 @@ pub trait BodySource {
 
     /// The part of a file that all bytes are from, where they are. A connection that can have the kernel send it
     /// (sendfile(2)) asks for this instead of the pieces.
+    ///
+    /// ```
+    /// use armature_core::body::{BodySource, FilePart, StreamError};
+    /// use bytes::Bytes;
+    /// use std::{os::unix::fs::FileExt, pin::Pin, task::{Context, Poll}};
+    ///
+    /// /// Part of a file, read in one piece where the kernel cannot send it.
+    /// struct Part(FilePart);
+    ///
+    /// impl BodySource for Part {
+    ///     fn poll_piece(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Bytes, StreamError>>> {
+    ///         let mut piece = vec![0; self.0.length() as usize];
+    ///         if piece.is_empty() {
+    ///             return Poll::Ready(None);
+    ///         }
+    ///         let read = self.0.file.read_exact_at(&mut piece, self.0.bytes.start);
+    ///         self.0.bytes.start = self.0.bytes.end;
+    ///         Poll::Ready(Some(read.map(|()| piece.into()).map_err(Into::into)))
+    ///     }
+    ///
+    ///     fn length(&self) -> Option<u64> {
+    ///         Some(self.0.length())
+    ///     }
+    ///
+    ///     fn file(&self) -> Option<FilePart> {
+    ///         Some(self.0.clone())
+    ///     }
+    /// }
+    /// # let part = FilePart { file: tempfile::tempfile().unwrap().into(), bytes: 0..0 };
+    /// # assert_eq!(Part(part).file().unwrap().length(), 0);
+    /// ```
     fn file(&self) -> Option<FilePart> {
         None
     }
 }
 
 /// Part of a regular file.
+///
+/// ```
+/// use armature_core::body::FilePart;
+/// use std::{fs::File, sync::Arc};
+///
+/// let part = FilePart { file: Arc::new(File::open("/dev/null")?), bytes: 100..350 };
+/// assert_eq!(part.length(), 250);
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct FilePart {
     /// The file.
@@ -130,6 +198,14 @@ pub struct FilePart {
 
 impl FilePart {
     /// The number of bytes.
+    ///
+    /// ```
+    /// use armature_core::body::FilePart;
+    ///
+    /// let file = std::sync::Arc::new(std::fs::File::open("/dev/null")?);
+    /// assert_eq!(FilePart { file, bytes: 0..10 }.length(), 10);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[must_use]
     pub fn length(&self) -> u64 {
         self.bytes.end.saturating_sub(self.bytes.start)
@@ -138,12 +214,27 @@ impl FilePart {
 
 impl Body {
     /// A body that `source` makes.
+    ///
+    /// ```
+    /// use armature_core::{Body, stream::{self, Overflow, Watermarks}};
+    ///
+    /// let (sender, receiver) = stream::channel(Watermarks::default(), Overflow::Wait);
+    /// assert_eq!(Body::stream(receiver).length(), None);
+    /// # drop(sender);
+    /// ```
     #[must_use]
     pub fn stream(source: impl BodySource + 'static) -> Self {
         Self::Stream(Box::pin(source))
     }
 
     /// The number of bytes, where it is known.
+    ///
+    /// ```
+    /// use armature_core::Body;
+    ///
+    /// assert_eq!(Body::from("text").length(), Some(4));
+    /// assert_eq!(Body::Empty.length(), Some(0));
+    /// ```
     #[must_use]
     pub fn length(&self) -> Option<u64> {
         match self {
@@ -153,6 +244,12 @@ impl Body {
     }
 
     /// The bytes, where they are there; a stream has none yet.
+    ///
+    /// ```
+    /// use armature_core::Body;
+    ///
+    /// assert_eq!(Body::from("text").as_slice(), b"text");
+    /// ```
     #[must_use]
     pub fn as_slice(&self) -> &[u8] {
         match self {

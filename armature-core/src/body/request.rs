@@ -77,6 +77,22 @@ impl fmt::Debug for Made {
 }
 
 /// Why a request body could not be read to its end.
+///
+/// ```
+/// use armature_core::{RequestBody, Router, StatusCode, body::BodyError, post, test::TestClient};
+///
+/// async fn upload(mut body: RequestBody) -> String {
+///     body.set_limit(3);
+///     match body.collect().await {
+///         Err(BodyError::TooLarge) => "three bytes at most".to_owned(),
+///         read => format!("{read:?}"),
+///     }
+/// }
+///
+/// let mut client = TestClient::in_process(Router::new().route("/", post(upload)))?;
+/// assert_eq!(client.post("/").body("four").send()?.text(), "three bytes at most");
+/// # Ok::<(), armature_core::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum BodyError {
@@ -92,6 +108,13 @@ pub enum BodyError {
 
 impl BodyError {
     /// The status that a handler that passes the error on answers with.
+    ///
+    /// ```
+    /// use armature_core::{StatusCode, body::BodyError};
+    ///
+    /// assert_eq!(BodyError::TooLarge.status(), StatusCode::PAYLOAD_TOO_LARGE);
+    /// assert_eq!(BodyError::Ended.status(), StatusCode::BAD_REQUEST);
+    /// ```
     #[must_use]
     pub fn status(self) -> StatusCode {
         match self {
@@ -102,6 +125,12 @@ impl BodyError {
     }
 
     /// What was wrong, in words.
+    ///
+    /// ```
+    /// use armature_core::body::BodyError;
+    ///
+    /// assert_eq!(BodyError::Ended.reason(), "the connection ended inside the request body");
+    /// ```
     #[must_use]
     pub fn reason(self) -> &'static str {
         match self {
@@ -130,6 +159,12 @@ impl From<Bytes> for RequestBody {
 
 impl RequestBody {
     /// No body.
+    ///
+    /// ```
+    /// use armature_core::RequestBody;
+    ///
+    /// assert_eq!(RequestBody::empty().declared_length(), Some(0));
+    /// ```
     #[must_use]
     #[inline]
     pub const fn empty() -> Self {
@@ -147,6 +182,20 @@ impl RequestBody {
     }
 
     /// A body that `source` makes, of at most `limit` bytes.
+    ///
+    /// ```
+    /// use armature_core::{Router, RequestBody, StatusCode, body::BodyError, stream::{self, Overflow, Watermarks}};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let (mut sender, receiver) = stream::channel(Watermarks::default(), Overflow::Wait);
+    /// sender.try_send("decoded")?;
+    /// sender.finish();
+    /// let body = RequestBody::made(receiver, 3);
+    /// assert_eq!(body.collect().await, Err(BodyError::TooLarge));
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn made(source: impl BodySource + 'static, limit: u64) -> Self {
         Self(Source::Made(Box::new(Made { source: Box::pin(source), limit, received: 0 })))
@@ -165,6 +214,15 @@ impl RequestBody {
     }
 
     /// The number of bytes, where it is known before the body is read.
+    ///
+    /// ```
+    /// use armature_core::{RequestBody, Router, post, test::TestClient};
+    ///
+    /// let handler = async |body: RequestBody| format!("{:?}", body.declared_length());
+    /// let mut client = TestClient::in_process(Router::new().route("/", post(handler)))?;
+    /// assert_eq!(client.post("/").body("text").send()?.text(), "Some(4)");
+    /// # Ok::<(), armature_core::Error>(())
+    /// ```
     #[must_use]
     pub fn declared_length(&self) -> Option<u64> {
         match &self.0 {
@@ -176,6 +234,18 @@ impl RequestBody {
     }
 
     /// Allows so many bytes to be read in place of the server's `body_bytes_max`.
+    ///
+    /// ```
+    /// use armature_core::{RequestBody, body::BodyError};
+    /// use bytes::Bytes;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let mut body = RequestBody::from(Bytes::from("text"));
+    /// body.set_limit(3);
+    /// assert_eq!(body.piece().await, Err(BodyError::TooLarge));
+    /// # }
+    /// ```
     pub fn set_limit(&mut self, bytes: u64) {
         match &mut self.0 {
             Source::Empty | Source::Read(_) => {}
@@ -186,6 +256,23 @@ impl RequestBody {
     }
 
     /// The trailer fields, once the body has been read to its end.
+    ///
+    /// ```
+    /// use armature_core::{RequestBody, Router, body::BodyError, post, test::TestClient};
+    ///
+    /// async fn checked(mut body: RequestBody) -> Result<String, BodyError> {
+    ///     while body.piece().await?.is_some() {}
+    ///     let sum = body.trailers().and_then(|trailers| trailers.get("checksum")?.to_str().ok());
+    ///     Ok(sum.unwrap_or("none").to_owned())
+    /// }
+    ///
+    /// let mut client = TestClient::in_process(Router::new().route("/", post(checked)))?;
+    /// let mut answer = Vec::new();
+    /// let request = b"POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n1\r\na\r\n0\r\nchecksum: 61\r\n\r\n";
+    /// client.exchange(request, &mut answer)?;
+    /// assert!(answer.ends_with(b"61"));
+    /// # Ok::<(), armature_core::Error>(())
+    /// ```
     #[must_use]
     pub fn trailers(&self) -> Option<&HeaderMap> {
         match &self.0 {
@@ -232,6 +319,22 @@ impl RequestBody {
     ///
     /// # Errors
     /// [`BodyError::TooLarge`] before anything is read where the length is declared, else when the limit is passed.
+    ///
+    /// ```
+    /// use armature_core::{RequestBody, Router, body::BodyError, post, test::TestClient};
+    ///
+    /// async fn count(mut body: RequestBody) -> Result<String, BodyError> {
+    ///     let mut bytes = 0;
+    ///     while let Some(piece) = body.piece().await? {
+    ///         bytes += piece.len();
+    ///     }
+    ///     Ok(bytes.to_string())
+    /// }
+    ///
+    /// let mut client = TestClient::in_process(Router::new().route("/", post(count)))?;
+    /// assert_eq!(client.post("/").body("a".repeat(100_000)).send()?.text(), "100000");
+    /// # Ok::<(), armature_core::Error>(())
+    /// ```
     pub async fn piece(&mut self) -> Result<Option<Bytes>, BodyError> {
         std::future::poll_fn(|cx| self.poll_piece(cx)).await
     }
@@ -240,6 +343,16 @@ impl RequestBody {
     ///
     /// # Errors
     /// As [`piece`](Self::piece).
+    ///
+    /// ```
+    /// use armature_core::RequestBody;
+    /// use bytes::Bytes;
+    /// use std::task::{Context, Poll, Waker};
+    ///
+    /// let mut body = RequestBody::from(Bytes::from("text"));
+    /// let piece = body.poll_piece(&mut Context::from_waker(Waker::noop()));
+    /// assert_eq!(piece, Poll::Ready(Ok(Some(Bytes::from("text")))));
+    /// ```
     pub fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, BodyError>> {
         if self.is_announced_too_large() {
             return Poll::Ready(Err(BodyError::TooLarge));
@@ -290,6 +403,17 @@ impl RequestBody {
     ///
     /// # Errors
     /// As [`piece`](Self::piece).
+    ///
+    /// ```
+    /// use armature_core::RequestBody;
+    /// use bytes::Bytes;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let body = RequestBody::from(Bytes::from("text"));
+    /// assert_eq!(body.collect().await.unwrap(), "text");
+    /// # }
+    /// ```
     pub async fn collect(mut self) -> Result<Bytes, BodyError> {
         let Some(first) = self.piece().await? else {
             return Ok(Bytes::new());

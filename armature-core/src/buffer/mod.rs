@@ -78,13 +78,12 @@ pub(crate) fn give_read(mut buffer: BytesMut) {
 }
 
 /// An empty write buffer.
-#[must_use]
-pub fn take() -> Vec<u8> {
+pub(crate) fn take() -> Vec<u8> {
     POOL.with_borrow_mut(|pool| pool.write.pop()).unwrap_or_default()
 }
 
 /// Gives a write buffer back; what it holds is forgotten.
-pub fn give(mut buffer: Vec<u8>) {
+pub(crate) fn give(mut buffer: Vec<u8>) {
     if (KEPT_BYTES_MIN..=KEPT_BYTES_MAX).contains(&buffer.capacity()) {
         if cfg!(debug_assertions) {
             buffer.fill(POISON);

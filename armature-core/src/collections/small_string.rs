@@ -29,6 +29,12 @@ enum Text {
 
 impl SmallString {
     /// The text.
+    ///
+    /// ```
+    /// use armature_core::SmallString;
+    ///
+    /// assert_eq!(SmallString::from("ada").as_str(), "ada");
+    /// ```
     #[must_use]
     pub fn as_str(&self) -> &str {
         match &self.0 {
@@ -39,6 +45,12 @@ impl SmallString {
     }
 
     /// The bytes of the text.
+    ///
+    /// ```
+    /// use armature_core::SmallString;
+    ///
+    /// assert_eq!(SmallString::from("ada").as_bytes(), b"ada");
+    /// ```
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         match &self.0 {
@@ -48,6 +60,13 @@ impl SmallString {
     }
 
     /// Whether the text is on the heap.
+    ///
+    /// ```
+    /// use armature_core::SmallString;
+    ///
+    /// assert!(!SmallString::from("a".repeat(38)).is_heap());
+    /// assert!(SmallString::from("a".repeat(39)).is_heap());
+    /// ```
     #[must_use]
     pub fn is_heap(&self) -> bool {
         matches!(self.0, Text::Heap(_))

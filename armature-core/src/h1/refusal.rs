@@ -6,6 +6,13 @@
 use http::StatusCode;
 
 /// A peer's mistake that ends its connection.
+///
+/// ```
+/// use armature_core::{StatusCode, body::{BodyError, Refusal}};
+///
+/// let error = BodyError::Refused(Refusal::BodyDeadline);
+/// assert_eq!((error.status(), error.reason()), (StatusCode::REQUEST_TIMEOUT, Refusal::BodyDeadline.reason()));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Refusal {
@@ -104,18 +111,36 @@ impl Refusal {
     ];
 
     /// The status it is answered with.
+    ///
+    /// ```
+    /// use armature_core::{StatusCode, body::Refusal};
+    ///
+    /// assert_eq!(Refusal::HeadTooLarge.status(), StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
+    /// ```
     #[must_use]
     pub fn status(self) -> StatusCode {
         self.row().0
     }
 
     /// The section that holds the rule.
+    ///
+    /// ```
+    /// use armature_core::body::Refusal;
+    ///
+    /// assert!(Refusal::Chunk.section().starts_with("RFC 9112"));
+    /// ```
     #[must_use]
     pub fn section(self) -> &'static str {
         self.row().1
     }
 
     /// What the peer did, in words; the body of the answer.
+    ///
+    /// ```
+    /// use armature_core::body::Refusal;
+    ///
+    /// assert!(!Refusal::Chunk.reason().is_empty());
+    /// ```
     #[must_use]
     pub fn reason(self) -> &'static str {
         self.row().2

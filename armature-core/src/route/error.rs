@@ -9,6 +9,8 @@ use crate::{
 };
 
 /// A route that cannot stand in a table.
+// For the fuzz targets; a program is told in an `Error`.
+#[doc(hidden)]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RouteError {
     /// The method of the route.
@@ -20,6 +22,8 @@ pub struct RouteError {
 }
 
 /// What is wrong with a route.
+// As the error itself.
+#[doc(hidden)]
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RouteErrorKind {

@@ -32,8 +32,8 @@ use std::{collections::HashMap, hash::BuildHasherDefault};
 
 pub use error::{RouteError, RouteErrorKind};
 pub use method_set::MethodSet;
-pub use params::{OwnedParams, PathParams, PathParamsIter};
-pub use pattern::{PatternError, PatternErrorKind, check_pattern};
+pub use params::PathParams;
+pub use pattern::{PatternError, check_pattern};
 
 use crate::http::Method;
 use hash::PathHasher;
@@ -42,6 +42,8 @@ use hash::PathHasher;
 ///
 /// A program has one in its [`Router`](crate::Router); [`build`](Self::build) and [`find`](Self::find) are for those who want
 /// the table alone.
+// For the fuzz targets and suites; a program has a router.
+#[doc(hidden)]
 #[derive(Debug)]
 pub struct RouteTable<T> {
     methods: [MethodTable; Method::ROUTABLE],
@@ -56,6 +58,8 @@ struct MethodTable {
 }
 
 /// What the table knows about a method and a path.
+// As the table itself.
+#[doc(hidden)]
 #[derive(Debug)]
 pub enum Lookup<'a, T> {
     /// There is a route.

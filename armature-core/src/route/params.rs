@@ -1,28 +1,27 @@
 //! The parameters of a matched path, as they were sent; extractors decode them.
 
+// For the fuzz targets; a program has `RequestHead::params`.
 /// The parameters of a matched path: names from the pattern, values as they were sent.
+#[doc(hidden)]
 #[derive(Debug, Clone)]
 pub struct PathParams<'a>(Params<'a>);
 
 #[derive(Debug, Clone)]
 enum Params<'a> {
     Matched(matchit::Params<'a, 'a>),
-    Owned(&'a [(Box<str>, Box<str>)]),
+    Owned(Vec<(Box<str>, Box<str>)>),
 }
 
-/// Parameters that outlive the path that they were matched in.
-#[derive(Debug, Clone, Default)]
-pub struct OwnedParams(Vec<(Box<str>, Box<str>)>);
-
-impl<'a> FromIterator<(&'a str, &'a str)> for OwnedParams {
-    fn from_iter<I: IntoIterator<Item = (&'a str, &'a str)>>(params: I) -> Self {
-        Self(params.into_iter().map(|(name, value)| (name.into(), value.into())).collect())
+impl Default for PathParams<'_> {
+    fn default() -> Self {
+        Self(Params::Owned(Vec::new()))
     }
 }
 
-impl<'a> From<&'a OwnedParams> for PathParams<'a> {
-    fn from(owned: &'a OwnedParams) -> Self {
-        Self(Params::Owned(&owned.0))
+/// Parameters that outlive the path that they were matched in.
+impl<'p> FromIterator<(&'p str, &'p str)> for PathParams<'_> {
+    fn from_iter<I: IntoIterator<Item = (&'p str, &'p str)>>(params: I) -> Self {
+        Self(Params::Owned(params.into_iter().map(|(name, value)| (name.into(), value.into())).collect()))
     }
 }
 
@@ -42,6 +41,7 @@ impl<'a> PathParams<'a> {
 }
 
 /// See [`PathParams::iter`].
+#[doc(hidden)]
 #[derive(Default)]
 pub struct PathParamsIter<'a> {
     left: usize,

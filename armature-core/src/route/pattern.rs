@@ -10,6 +10,8 @@ use std::fmt;
 const PARAMETERS_MAX: usize = 25;
 
 /// Where a pattern breaks which rule.
+// For what `route!` expands to.
+#[doc(hidden)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PatternError {
     kind: PatternErrorKind,
@@ -18,8 +20,7 @@ pub struct PatternError {
 
 /// The rules of the grammar that a pattern can break.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum PatternErrorKind {
+pub(crate) enum PatternErrorKind {
     /// It does not begin with `/`.
     Start,
     /// A byte that no path holds: white space, a control character, `?`, `#`, or one outside ASCII.
@@ -43,18 +44,6 @@ pub enum PatternErrorKind {
 }
 
 impl PatternError {
-    /// Which rule.
-    #[must_use]
-    pub const fn kind(self) -> PatternErrorKind {
-        self.kind
-    }
-
-    /// The offset of the first byte that is wrong.
-    #[must_use]
-    pub const fn at(self) -> usize {
-        self.at
-    }
-
     /// The rule in a sentence.
     #[must_use]
     pub const fn message(self) -> &'static str {
@@ -85,14 +74,8 @@ impl std::error::Error for PatternError {}
 ///
 /// # Errors
 /// The first rule that it breaks.
-///
-/// ```
-/// use armature_core::route::{PatternErrorKind, check_pattern};
-///
-/// const _: () = assert!(check_pattern("/users/{id}").is_ok());
-/// let error = check_pattern("/users/{id").unwrap_err();
-/// assert_eq!((error.kind(), error.at()), (PatternErrorKind::Open, 7));
-/// ```
+// As the error itself.
+#[doc(hidden)]
 pub const fn check_pattern(pattern: &str) -> Result<(), PatternError> {
     let bytes = pattern.as_bytes();
     if !matches!(bytes, [b'/', ..]) {
@@ -322,7 +305,7 @@ mod tests {
         ];
         for (pattern, expected) in cases {
             let error = check_pattern(pattern).err();
-            assert_eq!(error.map(|error| (error.kind(), error.at())), *expected, "{pattern}");
+            assert_eq!(error.map(|error| (error.kind, error.at)), *expected, "{pattern}");
             assert!(error.is_none_or(|error| error.to_string().contains(error.message())), "{pattern}");
         }
     }

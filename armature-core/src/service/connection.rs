@@ -20,6 +20,16 @@ use crate::{
 };
 
 /// What is known of the connection that a request came by. The default has no socket.
+///
+/// ```
+/// use armature_core::{Router, get, service::ConnectionInfo, test::TestClient};
+/// use std::rc::Rc;
+///
+/// let handler = async |connection: Rc<ConnectionInfo>| connection.peer().unwrap().ip().to_string();
+/// let mut client = TestClient::over_socket(move |_| Router::new().route("/", get(handler)))?;
+/// assert_eq!(client.get("/").send()?.text(), "127.0.0.1");
+/// # Ok::<(), armature_core::Error>(())
+/// ```
 #[derive(Debug, Default)]
 pub struct ConnectionInfo {
     peer: Option<SocketAddr>,
@@ -38,18 +48,30 @@ pub struct ConnectionInfo {
 
 impl ConnectionInfo {
     /// A connection from `peer`, `secure` if it is encrypted.
-    #[must_use]
-    pub fn new(peer: SocketAddr, secure: bool) -> Self {
+    pub(crate) fn new(peer: SocketAddr, secure: bool) -> Self {
         Self { peer: Some(peer), secure, ..Self::default() }
     }
 
     /// The client's address, or that of the proxy in front; none where there is no socket.
+    ///
+    /// ```
+    /// use armature_core::service::ConnectionInfo;
+    ///
+    /// assert_eq!(ConnectionInfo::default().peer(), None);
+    /// ```
     #[must_use]
     pub fn peer(&self) -> Option<SocketAddr> {
         self.peer
     }
 
     /// Whether it is encrypted up to this server.
+    ///
+    /// ```
+    /// use armature_core::service::ConnectionInfo;
+    ///
+    /// let scheme = |connection: &ConnectionInfo| if connection.is_secure() { "https" } else { "http" };
+    /// assert_eq!(scheme(&ConnectionInfo::default()), "http");
+    /// ```
     #[must_use]
     pub fn is_secure(&self) -> bool {
         self.secure
@@ -123,12 +145,38 @@ impl Disconnect {
     }
 
     /// Whether the client is known to have gone.
+    ///
+    /// ```
+    /// use armature_core::{Router, get, service::Disconnect, test::TestClient};
+    ///
+    /// let handler = async |client: Disconnect| if client.has_happened() { "gone" } else { "here" };
+    /// let mut client = TestClient::in_process(Router::new().route("/", get(handler)))?;
+    /// assert_eq!(client.get("/").send()?.text(), "here");
+    /// # Ok::<(), armature_core::Error>(())
+    /// ```
     #[must_use]
     pub fn has_happened(&self) -> bool {
         self.connection.gone.get()
     }
 
     /// Waits for it.
+    ///
+    /// ```
+    /// use armature_core::{Router, StatusCode, get, service::Disconnect, test::TestClient};
+    ///
+    /// /// Goes on until it has its number or nobody wants it any more.
+    /// async fn number(client: Disconnect) -> Result<&'static str, StatusCode> {
+    ///     tokio::select! {
+    ///         biased;
+    ///         () = client.wait() => Err(StatusCode::BAD_REQUEST),
+    ///         () = tokio::task::yield_now() => Ok("7"),
+    ///     }
+    /// }
+    ///
+    /// let mut client = TestClient::in_process(Router::new().route("/", get(number)))?;
+    /// assert_eq!(client.get("/").send()?.text(), "7");
+    /// # Ok::<(), armature_core::Error>(())
+    /// ```
     pub async fn wait(&self) {
         self.clone().await;
     }
@@ -198,6 +246,20 @@ impl EarlyHints {
 
     /// Sends 103 with these fields as soon as the handler waits, or with its response, before it; not after it. HTTP/1.0
     /// clients get none. Fields that are about a body or the connection are left out.
+    ///
+    /// ```
+    /// use armature_core::{Router, get, http::{HeaderMap, HeaderValue, header}, service::EarlyHints, test::TestClient};
+    ///
+    /// async fn page(hints: EarlyHints) -> &'static str {
+    ///     let link = HeaderValue::from_static("</style.css>; rel=preload; as=style");
+    ///     hints.send(&HeaderMap::from_iter([(header::LINK, link)]));
+    ///     "text"
+    /// }
+    ///
+    /// let answer = TestClient::in_process(Router::new().route("/", get(page)))?.get("/").send()?;
+    /// assert_eq!((answer.interim()[0].0.as_u16(), answer.status().as_u16()), (103, 200));
+    /// # Ok::<(), armature_core::Error>(())
+    /// ```
     pub fn send(&self, fields: &HeaderMap) {
         let Some(connection) = self.connection.as_ref().filter(|known| known.answered.get() == self.answered) else {
             return;

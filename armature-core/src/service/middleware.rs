@@ -19,6 +19,29 @@ use crate::respond::{IntoResponse, Response};
 ///
 /// Most need less than this: [`Hooks`] for what only looks and changes, [`from_fn`] for what waits. This is for what drives
 /// the handler itself, such as a timeout.
+///
+/// ```
+/// use armature_core::{Response, Router, StatusCode, get, middleware::Middleware, test::TestClient};
+/// use armature_core::service::{Request, Service, Slot};
+/// use std::{rc::Rc, task::{Context, Poll}};
+///
+/// /// Has a second look where the first has found nothing.
+/// #[derive(Clone)]
+/// struct Elsewhere(&'static str);
+///
+/// impl Middleware for Elsewhere {
+///     fn call<S: Service>(&self, request: Request<'_>, next: &Rc<S>, slot: &mut Slot, cx: &mut Context<'_>) -> Poll<Response> {
+///         match next.call(request, slot, cx) {
+///             Poll::Ready(answer) if answer.status_code() == 404 => Poll::Ready(Response::new(armature_core::MediaType::TEXT, self.0)),
+///             answer => answer,
+///         }
+///     }
+/// }
+///
+/// let app = Router::new().route("/", get(async || StatusCode::NOT_FOUND)).layer(Elsewhere("found"));
+/// assert_eq!(TestClient::in_process(app)?.get("/").send()?.text(), "found");
+/// # Ok::<(), armature_core::Error>(())
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a middleware",
     note = "a middleware implements `Middleware` or `Hooks`, or is an async function in `from_fn`"
@@ -69,6 +92,30 @@ pub trait Hooks: Clone + 'static {
     fn before(&self, request: &mut Request<'_>) -> Result<Self::Kept, Response>;
 
     /// Looks at the response. By default it is left as it is.
+    ///
+    /// ```
+    /// use armature_core::{Response, Router, get, http::{HeaderValue, header}, middleware::Hooks, service::Request};
+    /// use armature_core::test::TestClient;
+    ///
+    /// #[derive(Clone)]
+    /// struct AgeOf(u32);
+    ///
+    /// impl Hooks for AgeOf {
+    ///     type Kept = u32;
+    ///
+    ///     fn before(&self, _: &mut Request<'_>) -> Result<u32, Response> {
+    ///         Ok(self.0)
+    ///     }
+    ///
+    ///     fn after(&self, kept: u32, response: &mut Response) {
+    ///         response.insert_header(&header::AGE, &HeaderValue::from(kept));
+    ///     }
+    /// }
+    ///
+    /// let mut client = TestClient::in_process(Router::new().route("/", get(async || ()).layer(AgeOf(7))))?;
+    /// assert_eq!(client.get("/").send()?.header("age"), Some("7"));
+    /// # Ok::<(), armature_core::Error>(())
+    /// ```
     fn after(&self, kept: Self::Kept, response: &mut Response) {
         let _ = (kept, response);
     }
@@ -106,6 +153,16 @@ impl<H: Hooks> Middleware for H {
 }
 
 /// A middleware around a service.
+///
+/// ```
+/// use armature_core::{Router, Routes, StatusCode, post, middleware::{BodyLimit, Layered, Stack}, test::TestClient};
+///
+/// let routes = Router::new().route("/", post(async |text: String| text)).build()?;
+/// let limited: Layered<BodyLimit, Routes> = BodyLimit(3).around(routes);
+/// let mut client = TestClient::in_process(Router::new().route_service("/", limited))?;
+/// assert_eq!(client.post("/").body("four").send()?.status(), StatusCode::PAYLOAD_TOO_LARGE);
+/// # Ok::<(), armature_core::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Layered<M, S> {
     middleware: M,
@@ -114,8 +171,7 @@ pub struct Layered<M, S> {
 
 impl<M: Middleware, S: Service> Layered<M, S> {
     /// Puts `middleware` around `next`.
-    #[must_use]
-    pub fn new(middleware: M, next: S) -> Self {
+    pub(crate) fn new(middleware: M, next: S) -> Self {
         Self { middleware, next: Rc::new(next) }
     }
 }
@@ -128,6 +184,19 @@ impl<M: Middleware, S: Service> Service for Layered<M, S> {
 }
 
 /// What can be put around a service: a middleware, a layer of tower, or a tuple of up to eight of which the first is outermost.
+///
+/// ```
+/// use armature_core::{Router, StatusCode, get, middleware::{BodyLimit, Stack, Timeout}, test::TestClient};
+/// use std::time::Duration;
+///
+/// fn usual() -> impl Stack {
+///     (Timeout::new(Duration::from_secs(10)), BodyLimit(1_000))
+/// }
+///
+/// let app = Router::new().route("/", get(async || "hello")).layer(usual());
+/// assert_eq!(TestClient::in_process(app)?.get("/").send()?.status(), StatusCode::OK);
+/// # Ok::<(), armature_core::Error>(())
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a middleware",
     note = "a middleware implements `Middleware` or `Hooks`, or is an async function in `from_fn`; several go into a tuple"
@@ -223,6 +292,19 @@ where
 }
 
 /// See [`from_fn`].
+///
+/// ```
+/// use armature_core::{Response, Router, get, middleware::{FromFn, Next, from_fn}, service::OwnedRequest, test::TestClient};
+///
+/// async fn pass(request: OwnedRequest, next: Next) -> Response {
+///     next.run(request).await
+/// }
+///
+/// let passing: FromFn<_> = from_fn(pass);
+/// let app = Router::new().route("/", get(async || "hello").layer(passing));
+/// assert_eq!(TestClient::in_process(app)?.get("/").send()?.text(), "hello");
+/// # Ok::<(), armature_core::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct FromFn<F>(F);
 
@@ -245,10 +327,39 @@ where
 }
 
 /// What comes behind a middleware: the next one, or the handler.
+///
+/// ```
+/// use armature_core::{Response, Router, StatusCode, get, middleware::{Next, from_fn}, service::OwnedRequest, test::TestClient};
+///
+/// async fn closed_to_bots(request: OwnedRequest, next: Next) -> Result<Response, StatusCode> {
+///     match request.head().header("user-agent") {
+///         Some(_) => Ok(next.run(request).await),
+///         None => Err(StatusCode::FORBIDDEN), // `next` is dropped, and the handler never called.
+///     }
+/// }
+///
+/// let app = Router::new().route("/", get(async || "hello")).layer(from_fn(closed_to_bots));
+/// assert_eq!(TestClient::in_process(app)?.get("/").send()?.status(), StatusCode::FORBIDDEN);
+/// # Ok::<(), armature_core::Error>(())
+/// ```
 pub struct Next(Rc<dyn Service>);
 
 impl Next {
     /// Answers the request.
+    ///
+    /// ```
+    /// use armature_core::{Response, Router, get, middleware::{Next, from_fn}, service::OwnedRequest, test::TestClient};
+    ///
+    /// async fn doubled(request: OwnedRequest, next: Next) -> Response {
+    ///     let answer = next.run(request).await;
+    ///     let twice = answer.body().as_slice().repeat(2);
+    ///     answer.with_body(twice)
+    /// }
+    ///
+    /// let app = Router::new().route("/", get(async || "ab").layer(from_fn(doubled)));
+    /// assert_eq!(TestClient::in_process(app)?.get("/").send()?.text(), "abab");
+    /// # Ok::<(), armature_core::Error>(())
+    /// ```
     pub async fn run(self, mut request: OwnedRequest) -> Response {
         let mut slot = Slot::default();
         let first = poll_fn(|cx| Poll::Ready(request.lend(|request| self.0.call(request, &mut slot, cx)))).await;
@@ -267,6 +378,16 @@ impl std::fmt::Debug for Next {
 
 /// Allows bodies of so many bytes, in place of the server's [`body_bytes_max`](crate::Limits::body_bytes_max). The innermost
 /// decides.
+///
+/// ```
+/// use armature_core::{Router, StatusCode, middleware::BodyLimit, post, test::TestClient};
+///
+/// let app = Router::new().route("/", post(async |text: String| text)).layer(BodyLimit(3));
+/// let mut client = TestClient::in_process(app)?;
+/// assert_eq!(client.post("/").body("abc").send()?.text(), "abc");
+/// assert_eq!(client.post("/").body("abcd").send()?.status(), StatusCode::PAYLOAD_TOO_LARGE);
+/// # Ok::<(), armature_core::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BodyLimit(pub u64);
 

@@ -13,7 +13,7 @@ use crate::{
         head::{self, HeadIndex},
     },
     limits::Limits,
-    route::{MethodSet, OwnedParams, PathParams},
+    route::{MethodSet, PathParams},
 };
 
 /// A request that owns its head. Made from a borrowed one it is a copy of it, with the same parameters and extensions.
@@ -28,7 +28,7 @@ use crate::{
 pub struct OwnedRequest {
     head: Vec<u8>,
     index: HeadIndex,
-    params: OwnedParams,
+    params: PathParams<'static>,
     extensions: Vec<Box<dyn Value>>,
     connection: Rc<ConnectionInfo>,
     other_methods: MethodSet,
@@ -40,6 +40,16 @@ impl OwnedRequest {
     ///
     /// # Errors
     /// [`ErrorKind::Request`] when it is no head, or one that a server with default limits would refuse.
+    ///
+    /// ```
+    /// use armature_core::{ErrorKind, RequestBody, service::OwnedRequest};
+    ///
+    /// let request = OwnedRequest::parse("GET / HTTP/1.1\r\nhost: a\r\n\r\n", RequestBody::empty())?;
+    /// assert_eq!(request.head().authority(), Some("a"));
+    /// let error = OwnedRequest::parse("GET / HTTP/1.1\r\n\r\n", RequestBody::empty()).unwrap_err(); // Host is missing.
+    /// assert_eq!(error.kind(), ErrorKind::Request);
+    /// # Ok::<(), armature_core::Error>(())
+    /// ```
     pub fn parse(head: impl Into<Vec<u8>>, body: RequestBody) -> Result<Self, Error> {
         Self::parse_within(head.into(), &Limits::default(), body).map_err(|refusal| {
             Error::new(ErrorKind::Request, format!("not the head of a request: {}", refusal.reason()))
@@ -56,7 +66,7 @@ impl OwnedRequest {
         Ok(Self {
             head,
             index,
-            params: OwnedParams::default(),
+            params: PathParams::default(),
             extensions: Vec::new(),
             connection: Rc::default(),
             other_methods: MethodSet::default(),
@@ -65,28 +75,79 @@ impl OwnedRequest {
     }
 
     /// The head.
+    ///
+    /// ```
+    /// use armature_core::{RequestBody, service::OwnedRequest};
+    ///
+    /// let request = OwnedRequest::parse("GET /notes HTTP/1.1\r\nhost: a\r\n\r\n", RequestBody::empty())?;
+    /// assert_eq!(request.head().path(), "/notes");
+    /// # Ok::<(), armature_core::Error>(())
+    /// ```
     #[must_use]
     pub fn head(&self) -> RequestHead<'_> {
-        RequestHead::new(&self.head, &self.index, &self.connection).with_other_methods(self.other_methods)
+        RequestHead::new(&self.head, &self.index, &self.connection)
+            .with_params(&self.params)
+            .with_other_methods(self.other_methods)
+            .with_extensions(Extensions::owned(&self.extensions))
     }
 
     /// The body.
+    ///
+    /// ```
+    /// use armature_core::service::OwnedRequest;
+    /// use bytes::Bytes;
+    ///
+    /// let mut request = OwnedRequest::parse("POST / HTTP/1.1\r\nhost: a\r\n\r\n", Bytes::from("text").into())?;
+    /// request.body().set_limit(1_000);
+    /// assert_eq!(request.body().declared_length(), Some(4));
+    /// # Ok::<(), armature_core::Error>(())
+    /// ```
     pub fn body(&mut self) -> &mut RequestBody {
         &mut self.body
     }
 
     /// Puts another body in the place of this one.
+    ///
+    /// ```
+    /// use armature_core::{Response, Router, middleware::{Next, from_fn}, post, service::OwnedRequest, test::TestClient};
+    /// use bytes::Bytes;
+    ///
+    /// /// Stands for what decodes a body.
+    /// async fn upper_case(mut request: OwnedRequest, next: Next) -> Response {
+    ///     let whole = std::mem::take(request.body()).collect().await.unwrap();
+    ///     request.set_body(Bytes::from(whole.to_ascii_uppercase()).into());
+    ///     next.run(request).await
+    /// }
+    ///
+    /// let app = Router::new().route("/", post(async |text: String| text).layer(from_fn(upper_case)));
+    /// assert_eq!(TestClient::in_process(app)?.post("/").body("abc").send()?.text(), "ABC");
+    /// # Ok::<(), armature_core::Error>(())
+    /// ```
     pub fn set_body(&mut self, body: RequestBody) {
         self.body = body;
     }
 
     /// Adds an extension, for the extractor [`Extension`](crate::extract::Extension) of this type.
+    ///
+    /// ```
+    /// use armature_core::{Response, Router, extract::Extension, get, middleware::{Next, from_fn}, service::OwnedRequest};
+    /// use armature_core::test::TestClient;
+    ///
+    /// async fn count(mut request: OwnedRequest, next: Next) -> Response {
+    ///     request.insert(7_u32);
+    ///     next.run(request).await
+    /// }
+    ///
+    /// let app = Router::new().route("/", get(async |Extension(n): Extension<u32>| n.to_string()).layer(from_fn(count)));
+    /// assert_eq!(TestClient::in_process(app)?.get("/").send()?.text(), "7");
+    /// # Ok::<(), armature_core::Error>(())
+    /// ```
     pub fn insert<T: Clone + 'static>(&mut self, extension: T) {
         self.extensions.push(Box::new(extension));
     }
 
     /// Says by which connection it came.
-    pub fn set_connection(&mut self, connection: Rc<ConnectionInfo>) {
+    pub(crate) fn set_connection(&mut self, connection: Rc<ConnectionInfo>) {
         self.connection = connection;
     }
 
@@ -112,14 +173,19 @@ impl OwnedRequest {
     }
 
     /// Lends the request out, as services take it. What was put into it stays for the length of the call.
+    ///
+    /// ```
+    /// use armature_core::{Path, RequestBody, extract::FromHead, extract::Extension, service::OwnedRequest};
+    ///
+    /// let mut request = OwnedRequest::parse("GET / HTTP/1.1\r\nhost: a\r\n\r\n", RequestBody::empty())?;
+    /// request.insert(7_u32);
+    /// let Extension(number) = request.lend(|request| Extension::<u32>::from_head(&request.head, &())).unwrap();
+    /// assert_eq!(number, 7);
+    /// # Ok::<(), armature_core::Error>(())
+    /// ```
     pub fn lend<R>(&mut self, call: impl FnOnce(Request<'_>) -> R) -> R {
         let body = std::mem::take(&mut self.body);
-        let params = PathParams::from(&self.params);
-        let head = RequestHead::new(&self.head, &self.index, &self.connection)
-            .with_params(&params)
-            .with_other_methods(self.other_methods)
-            .with_extensions(Extensions::owned(&self.extensions));
-        call(Request { head, body })
+        call(Request { head: self.head(), body })
     }
 }
 

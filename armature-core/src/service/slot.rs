@@ -46,6 +46,18 @@ thread_local! {
 /// let slot = armature_core::service::Slot::default();
 /// std::thread::spawn(move || drop(slot));
 /// ```
+///
+/// It is also the future of what is in it:
+///
+/// ```
+///
+/// use armature_core::{Response, StatusCode, service::Slot};
+/// use std::{future::ready, task::{Context, Waker}};
+///
+/// let (mut slot, mut cx) = (Slot::default(), Context::from_waker(Waker::noop()));
+/// let answer = slot.run(ready(Response::status(StatusCode::OK)), &mut cx);
+/// assert!(answer.is_ready());
+/// ```
 #[derive(Default)]
 pub struct Slot {
     /// Uninitialised except for the future that `running` describes. Never grown while that is `Some`, so the future
@@ -87,6 +99,15 @@ impl Slot {
     /// Runs `future` until it is done or has to wait; in the latter case it stays here, for [`poll`](Self::poll).
     ///
     /// A future that was here before is dropped.
+    ///
+    /// ```
+    /// use armature_core::{Response, StatusCode, service::Slot};
+    /// use std::{future::pending, task::{Context, Waker}};
+    ///
+    /// let (mut slot, mut cx) = (Slot::default(), Context::from_waker(Waker::noop()));
+    /// assert!(slot.run(async { Response::status(StatusCode::OK) }, &mut cx).is_ready());
+    /// assert!(slot.run(pending(), &mut cx).is_pending()); // It stays in the slot.
+    /// ```
     #[inline]
     pub fn run<F>(&mut self, future: F, cx: &mut Context<'_>) -> Poll<Response>
     where
@@ -149,6 +170,21 @@ impl Slot {
 
     /// Puts another future in the place of the one that waits here, and gives it that one: a slot is the future of what is
     /// in it, and does not move it. The new one is not polled: who has just polled the old one knows that it waits.
+    ///
+    /// ```
+    /// use armature_core::{Response, StatusCode, service::Slot};
+    /// use std::{pin::pin, task::{Context, Poll, Waker}};
+    ///
+    /// let (mut slot, mut cx) = (Slot::default(), Context::from_waker(Waker::noop()));
+    /// let waits = async {
+    ///     tokio::task::yield_now().await;
+    ///     Response::status(StatusCode::OK)
+    /// };
+    /// assert!(slot.run(waits, &mut cx).is_pending());
+    /// slot.wrap(|inner| async move { inner.await.with_status(StatusCode::ACCEPTED) });
+    /// let Poll::Ready(answer) = pin!(slot).poll(&mut cx) else { panic!("it waits once") };
+    /// assert_eq!(answer.status_code(), StatusCode::ACCEPTED);
+    /// ```
     pub fn wrap<F>(&mut self, wrapper: impl FnOnce(Self) -> F)
     where
         F: Future<Output = Response> + 'static,
@@ -162,7 +198,7 @@ impl Slot {
     }
 
     /// Polls the future that [`run`](Self::run) left here. An empty slot is ready with 500.
-    pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Response> {
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Response> {
         let Some(running) = self.running else {
             return Poll::Ready(Response::status(StatusCode::INTERNAL_SERVER_ERROR));
         };
@@ -177,7 +213,7 @@ impl Slot {
 
     /// Drops the future that is here, if any.
     #[inline]
-    pub fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         if let Some(running) = self.running.take() {
             // SAFETY: as in `poll`; `take` makes sure that it happens once.
             unsafe { (running.drop)(self.memory.as_mut_ptr().cast::<Line>()) };
@@ -194,8 +230,7 @@ impl Slot {
     }
 
     /// Whether a future waits here.
-    #[must_use]
-    pub fn is_running(&self) -> bool {
+    pub(crate) fn is_running(&self) -> bool {
         self.running.is_some()
     }
 }
