@@ -61,6 +61,15 @@ pub struct Server {
 type Ready = Box<dyn FnOnce() + Send>;
 
 /// How connections are spread over workers.
+///
+/// ```
+/// use armature_core::{Balance, Router, Server, get, test::TestClient};
+///
+/// let server = Server::bind("127.0.0.1:0")?.workers(2).balance(Balance::LeastConnections);
+/// let mut client = TestClient::over_socket_with(server, |_| Router::new().route("/", get(async || "hello")))?;
+/// assert_eq!(client.get("/").send()?.text(), "hello");
+/// # Ok::<(), armature_core::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Balance {
     /// Each worker has a listener of its own, and the kernel chooses by a hash of the addresses (SO_REUSEPORT, socket(7)):
@@ -92,6 +101,18 @@ impl fmt::Debug for Server {
 }
 
 /// What a worker's factory is told.
+///
+/// ```
+/// use armature_core::{Router, WorkerContext, get, test::TestClient};
+///
+/// fn app(worker: WorkerContext) -> Router {
+///     let name = format!("worker {}", worker.index());
+///     Router::new().route("/", get(move || std::future::ready(name.clone())))
+/// }
+///
+/// assert_eq!(TestClient::over_socket(app)?.get("/").send()?.text(), "worker 0");
+/// # Ok::<(), armature_core::Error>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct WorkerContext {
     index: usize,
@@ -100,12 +121,39 @@ pub struct WorkerContext {
 
 impl WorkerContext {
     /// Which worker it is, from 0.
+    ///
+    /// ```
+    /// use armature_core::{Router, Server};
+    /// use std::sync::Mutex;
+    ///
+    /// let indices = Mutex::new(Vec::new());
+    /// let server = Server::bind("127.0.0.1:0")?.workers(2);
+    /// let handle = server.handle();
+    /// server.on_ready(move || handle.drain()).serve(|worker| {
+    ///     indices.lock().unwrap().push(worker.index());
+    ///     Router::new()
+    /// })?;
+    /// indices.lock().unwrap().sort();
+    /// assert_eq!(*indices.lock().unwrap(), [0, 1]);
+    /// # Ok::<(), armature_core::Error>(())
+    /// ```
     #[must_use]
     pub fn index(&self) -> usize {
         self.index
     }
 
     /// The server's handle.
+    ///
+    /// ```
+    /// use armature_core::{Handle, Router, State, get, test::TestClient};
+    ///
+    /// let handler = async |State(handle): State<Handle>| handle.counters().requests.to_string();
+    /// let app = move |worker: armature_core::WorkerContext| {
+    ///     Router::new().route("/", get(handler)).with_state(worker.handle().clone())
+    /// };
+    /// assert_eq!(TestClient::over_socket(app)?.get("/").send()?.text(), "1");
+    /// # Ok::<(), armature_core::Error>(())
+    /// ```
     #[must_use]
     pub fn handle(&self) -> &Handle {
         &self.handle
@@ -119,6 +167,15 @@ impl Server {
     ///
     /// # Errors
     /// [`ErrorKind::Bind`] when the address is malformed or taken.
+    ///
+    /// ```
+    /// use armature_core::{ErrorKind, Server};
+    ///
+    /// let server = Server::bind("127.0.0.1:0")?;
+    /// assert_ne!(server.local_addr().port(), 0);
+    /// assert_eq!(Server::bind(server.local_addr()).unwrap_err().kind(), ErrorKind::Bind); // It is taken.
+    /// # Ok::<(), armature_core::Error>(())
+    /// ```
     pub fn bind(address: impl ToSocketAddrs + fmt::Debug) -> Result<Self, Error> {
         let problem = |source| Error::io(ErrorKind::Bind, format!("cannot listen on {address:?}"), source);
         let resolved =
@@ -147,12 +204,29 @@ impl Server {
     }
 
     /// Where the server listens.
+    ///
+    /// ```
+    /// use armature_core::Server;
+    ///
+    /// assert!(Server::bind("127.0.0.1:0")?.local_addr().ip().is_loopback());
+    /// # Ok::<(), armature_core::Error>(())
+    /// ```
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
         self.address
     }
 
     /// Sets the number of workers, each one thread; 0 counts as 1.
+    ///
+    /// ```
+    /// use armature_core::{Router, Server};
+    ///
+    /// let server = Server::bind("127.0.0.1:0")?.workers(3);
+    /// let (handle, stop) = (server.handle(), server.handle());
+    /// server.on_ready(move || stop.drain()).serve(|_| Router::new())?;
+    /// assert_eq!(handle.worker_counters().len(), 3);
+    /// # Ok::<(), armature_core::Error>(())
+    /// ```
     #[must_use]
     pub fn workers(mut self, workers: usize) -> Self {
         self.workers = workers.max(1);
@@ -160,6 +234,15 @@ impl Server {
     }
 
     /// Sets the limits.
+    ///
+    /// ```
+    /// use armature_core::{Limits, Router, Server, StatusCode, get, test::TestClient};
+    ///
+    /// let server = Server::bind("127.0.0.1:0")?.limits(Limits { target_bytes_max: 10, ..Limits::default() });
+    /// let mut client = TestClient::over_socket_with(server, |_| Router::new().route("/", get(async || ())))?;
+    /// assert_eq!(client.get("/?what=is-longer").send()?.status(), StatusCode::URI_TOO_LONG);
+    /// # Ok::<(), armature_core::Error>(())
+    /// ```
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
@@ -167,6 +250,15 @@ impl Server {
     }
 
     /// Sets the value of the Server field; without it there is none.
+    ///
+    /// ```
+    /// use armature_core::{Router, Server, get, test::TestClient};
+    ///
+    /// let server = Server::bind("127.0.0.1:0")?.name("example");
+    /// let mut client = TestClient::over_socket_with(server, |_| Router::new().route("/", get(async || ())))?;
+    /// assert_eq!(client.get("/").send()?.header("server"), Some("example"));
+    /// # Ok::<(), armature_core::Error>(())
+    /// ```
     #[must_use]
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = name.into();
@@ -174,6 +266,15 @@ impl Server {
     }
 
     /// Sets how connections are spread over workers.
+    ///
+    /// ```
+    /// use armature_core::{Balance, Router, Server, get, test::TestClient};
+    ///
+    /// let server = Server::bind("127.0.0.1:0")?.balance(Balance::LeastConnections);
+    /// let mut client = TestClient::over_socket_with(server, |_| Router::new().route("/", get(async || "hello")))?;
+    /// assert_eq!(client.get("/").send()?.text(), "hello");
+    /// # Ok::<(), armature_core::Error>(())
+    /// ```
     #[must_use]
     pub fn balance(mut self, balance: Balance) -> Self {
         self.balance = balance;
@@ -183,6 +284,15 @@ impl Server {
     /// Binds each worker's thread to one of the CPUs that the process may use, in turn (sched_setaffinity(2)).
     ///
     /// Off by default: on a machine that others use too, a bound worker waits for its CPU while others are idle.
+    ///
+    /// ```
+    /// use armature_core::{Router, Server, get, test::TestClient};
+    ///
+    /// let server = Server::bind("127.0.0.1:0")?.pin_workers(true);
+    /// let mut client = TestClient::over_socket_with(server, |_| Router::new().route("/", get(async || "hello")))?;
+    /// assert_eq!(client.get("/").send()?.text(), "hello");
+    /// # Ok::<(), armature_core::Error>(())
+    /// ```
     #[must_use]
     pub fn pin_workers(mut self, pins: bool) -> Self {
         self.pins = pins;
@@ -192,6 +302,20 @@ impl Server {
     /// Serves under TLS with this certificate; a client that speaks without is turned away.
     ///
     /// With the feature `tls`.
+    ///
+    /// ```
+    /// use armature_core::{Router, Server, Tls, get, test::TestClient};
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    /// # let (chain, key) = (folder.path().join("chain.pem"), folder.path().join("key.pem"));
+    /// # std::fs::write(&chain, made.cert.pem()).unwrap();
+    /// # std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    ///
+    /// let server = Server::bind("127.0.0.1:0")?.tls(Tls::from_pem_files(&chain, &key)?);
+    /// let mut client = TestClient::over_socket_with(server, |_| Router::new().route("/", get(async || "secret")))?;
+    /// assert!(client.get("/").send().is_err()); // This client speaks without.
+    /// # Ok::<(), armature_core::Error>(())
+    /// ```
     #[cfg(feature = "tls")]
     #[must_use]
     pub fn tls(mut self, tls: Tls) -> Self {
@@ -204,6 +328,15 @@ impl Server {
     ///
     /// With the feature `http2`. Of the [`Limits`] those on bodies and heads, `idle_deadline` and `drain_deadline` hold for it
     /// as well; what is about slow peers is left to pings.
+    ///
+    /// ```
+    /// use armature_core::{Router, Server, get, test::TestClient};
+    ///
+    /// let server = Server::bind("127.0.0.1:0")?.http2(true);
+    /// let mut client = TestClient::over_socket_with(server, |_| Router::new().route("/", get(async || "hello")))?;
+    /// assert_eq!(client.get("/").send()?.text(), "hello"); // HTTP/1.1 is still spoken.
+    /// # Ok::<(), armature_core::Error>(())
+    /// ```
     #[cfg(feature = "http2")]
     #[must_use]
     pub fn http2(mut self, speaks: bool) -> Self {
@@ -212,6 +345,15 @@ impl Server {
     }
 
     /// A handle to stop the server and read its counters.
+    ///
+    /// ```
+    /// use armature_core::{Router, Server};
+    ///
+    /// let server = Server::bind("127.0.0.1:0")?;
+    /// let handle = server.handle();
+    /// server.on_ready(move || handle.drain()).serve(|_| Router::new())?; // Returns, as it has drained.
+    /// # Ok::<(), armature_core::Error>(())
+    /// ```
     #[must_use]
     pub fn handle(&self) -> Handle {
         Handle(self.shared.clone())
@@ -221,6 +363,14 @@ impl Server {
     ///
     /// # Errors
     /// [`ErrorKind::Signal`] when the handlers cannot be installed.
+    ///
+    /// ```no_run
+    /// use armature_core::{Router, Server};
+    ///
+    /// // Until somebody presses Ctrl-C.
+    /// Server::bind("127.0.0.1:8080")?.drain_on_signals()?.serve(|_| Router::new())?;
+    /// # Ok::<(), armature_core::Error>(())
+    /// ```
     pub fn drain_on_signals(self) -> Result<Self, Error> {
         use signal_hook::{
             consts::{SIGINT, SIGTERM},
@@ -247,6 +397,21 @@ impl Server {
     }
 
     /// Calls `ready` once, when every worker has its service and is about to accept; on a worker's thread.
+    ///
+    /// ```
+    /// use armature_core::{Router, Server};
+    /// use std::sync::mpsc;
+    ///
+    /// let server = Server::bind("127.0.0.1:0")?;
+    /// let (handle, (sender, receiver)) = (server.handle(), mpsc::channel());
+    /// let ready = move || {
+    ///     sender.send("ready").unwrap();
+    ///     handle.drain();
+    /// };
+    /// server.on_ready(ready).serve(|_| Router::new())?;
+    /// assert_eq!(receiver.recv(), Ok("ready"));
+    /// # Ok::<(), armature_core::Error>(())
+    /// ```
     #[must_use]
     pub fn on_ready(mut self, ready: impl FnOnce() + Send + 'static) -> Self {
         self.ready = Mutex::new(Some(Box::new(ready)));
@@ -257,6 +422,19 @@ impl Server {
     ///
     /// # Errors
     /// When limits are out of range, a service cannot be built or a worker cannot be started; nothing is served then.
+    ///
+    /// ```
+    /// use armature_core::{ErrorKind, Limits, Router, Server};
+    ///
+    /// let server = Server::bind("127.0.0.1:0")?;
+    /// let handle = server.handle();
+    /// server.on_ready(move || handle.drain()).serve(|_| Router::new())?; // Returns when it has drained.
+    ///
+    /// let limits = Limits { head_fields_max: 1_000_000, ..Limits::default() };
+    /// let error = Server::bind("127.0.0.1:0")?.limits(limits).serve(|_| Router::new()).unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::Limits);
+    /// # Ok::<(), armature_core::Error>(())
+    /// ```
     pub fn serve<F, A>(self, factory: F) -> Result<(), Error>
     where
         F: Fn(WorkerContext) -> A + Send + Sync,
@@ -269,6 +447,20 @@ impl Server {
     ///
     /// # Errors
     /// As [`serve`](Self::serve).
+    ///
+    /// ```
+    /// use armature_core::{ErrorKind, Router, Server};
+    ///
+    /// async fn connect() -> Result<(), std::io::Error> {
+    ///     tokio::task::yield_now().await;
+    ///     Err(std::io::ErrorKind::ConnectionRefused.into())
+    /// }
+    ///
+    /// let server = Server::bind("127.0.0.1:0")?.workers(1);
+    /// let served = server.serve_async(async |_| connect().await.map(|()| Router::new()));
+    /// assert_eq!(served.unwrap_err().kind(), ErrorKind::Worker); // Nothing is served without the database.
+    /// # Ok::<(), armature_core::Error>(())
+    /// ```
     pub fn serve_async<F, A>(mut self, factory: F) -> Result<(), Error>
     where
         F: AsyncFn(WorkerContext) -> A + Send + Sync,

@@ -34,30 +34,69 @@ pub struct TestResponse {
 
 impl TestResponse {
     /// The status.
+    ///
+    /// ```
+    /// use armature_core::{Router, StatusCode, test::TestClient};
+    ///
+    /// assert_eq!(TestClient::in_process(Router::new())?.get("/").send()?.status(), StatusCode::NOT_FOUND);
+    /// # Ok::<(), armature_core::Error>(())
+    /// ```
     #[must_use]
     pub fn status(&self) -> StatusCode {
         self.status
     }
 
     /// The fields.
+    ///
+    /// ```
+    /// use armature_core::{Router, get, http::header, test::TestClient};
+    ///
+    /// let answer = TestClient::in_process(Router::new().route("/", get(async || "hello")))?.get("/").send()?;
+    /// assert_eq!(answer.headers()[header::CONTENT_LENGTH], "5");
+    /// # Ok::<(), armature_core::Error>(())
+    /// ```
     #[must_use]
     pub fn headers(&self) -> &HeaderMap {
         &self.headers
     }
 
     /// The value of the first field of this name, where it is text.
+    ///
+    /// ```
+    /// use armature_core::{Router, get, test::TestClient};
+    ///
+    /// let answer = TestClient::in_process(Router::new().route("/", get(async || "hello")))?.get("/").send()?;
+    /// assert_eq!((answer.header("content-length"), answer.header("etag")), (Some("5"), None));
+    /// # Ok::<(), armature_core::Error>(())
+    /// ```
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 
     /// The body, its transfer coding removed.
+    ///
+    /// ```
+    /// use armature_core::{Router, get, test::TestClient};
+    ///
+    /// let mut client = TestClient::in_process(Router::new().route("/", get(async || vec![1_u8, 2])))?;
+    /// assert_eq!(client.get("/").send()?.body(), &[1, 2][..]);
+    /// # Ok::<(), armature_core::Error>(())
+    /// ```
     #[must_use]
     pub fn body(&self) -> &Bytes {
         &self.body
     }
 
     /// The body as text; what is not UTF-8 is an empty text.
+    ///
+    /// ```
+    /// use armature_core::{Router, get, test::TestClient};
+    ///
+    /// let mut client = TestClient::in_process(Router::new().route("/", get(async || "hello")))?;
+    /// assert_eq!(client.get("/").send()?.text(), "hello");
+    /// # Ok::<(), armature_core::Error>(())
+    /// ```
     #[must_use]
     pub fn text(&self) -> &str {
         std::str::from_utf8(&self.body).unwrap_or_default()
@@ -67,17 +106,47 @@ impl TestResponse {
     ///
     /// # Errors
     /// [`ErrorKind::Test`] when it is not JSON or does not fit.
+    ///
+    /// ```
+    /// use armature_core::{Json, Router, get, test::TestClient};
+    ///
+    /// let answer = TestClient::in_process(Router::new().route("/", get(async || Json([1, 2]))))?.get("/").send()?;
+    /// assert_eq!(answer.json::<Vec<u32>>()?, [1, 2]);
+    /// assert!(answer.json::<String>().is_err());
+    /// # Ok::<(), armature_core::Error>(())
+    /// ```
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Error> {
         serde_json::from_slice(&self.body).map_err(|error| fault("the response is not JSON that fits", error))
     }
 
     /// The trailer fields.
+    ///
+    /// ```
+    /// use armature_core::{Router, get, test::TestClient};
+    ///
+    /// let mut client = TestClient::in_process(Router::new().route("/", get(async || "hello")))?;
+    /// assert!(client.get("/").send()?.trailers().is_empty()); // What is not streamed has none.
+    /// # Ok::<(), armature_core::Error>(())
+    /// ```
     #[must_use]
     pub fn trailers(&self) -> &HeaderMap {
         &self.trailers
     }
 
     /// The interim responses before it (RFC 9110 §15.2).
+    ///
+    /// ```
+    /// use armature_core::{Router, get, http::{HeaderMap, HeaderValue, header}, service::EarlyHints, test::TestClient};
+    ///
+    /// let page = async |hints: EarlyHints| {
+    ///     let link = HeaderValue::from_static("</style.css>; rel=preload; as=style");
+    ///     hints.send(&HeaderMap::from_iter([(header::LINK, link)]));
+    /// };
+    /// let answer = TestClient::in_process(Router::new().route("/", get(page)))?.get("/").send()?;
+    /// let (status, fields) = &answer.interim()[0];
+    /// assert_eq!((status.as_u16(), fields[header::LINK].to_str().unwrap()), (103, "</style.css>; rel=preload; as=style"));
+    /// # Ok::<(), armature_core::Error>(())
+    /// ```
     #[must_use]
     pub fn interim(&self) -> &[(StatusCode, HeaderMap)] {
         &self.interim

@@ -61,6 +61,13 @@ impl Tls {
     /// # Errors
     /// [`ErrorKind::Tls`] with the file and what is wrong: unreadable, nothing of the kind in it, a key that cannot be used,
     /// or a certificate that is not the key's.
+    ///
+    /// ```
+    /// use armature_core::{ErrorKind, Tls};
+    ///
+    /// let error = Tls::from_pem_files("/no/such/chain.pem", "/no/such/key.pem").unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::Tls);
+    /// ```
     pub fn from_pem_files(certificates: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Result<Self, Error> {
         let (certificates, key) = (certificates.into(), key.into());
         let provider = Arc::new(ring::default_provider());
@@ -72,6 +79,21 @@ impl Tls {
     ///
     /// # Errors
     /// As [`from_pem_files`](Self::from_pem_files); the certificate that was there stays in use then.
+    ///
+    /// ```
+    /// use armature_core::{ErrorKind, Tls};
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    /// # let (chain, key) = (folder.path().join("chain.pem"), folder.path().join("key.pem"));
+    /// # std::fs::write(&chain, made.cert.pem()).unwrap();
+    /// # std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    ///
+    /// let tls = Tls::from_pem_files(&chain, &key)?;
+    /// tls.reload()?;
+    /// std::fs::write(&key, "half a ke").unwrap();
+    /// assert_eq!(tls.reload().unwrap_err().kind(), ErrorKind::Tls); // The old one stays in use.
+    /// # Ok::<(), armature_core::Error>(())
+    /// ```
     pub fn reload(&self) -> Result<(), Error> {
         self.0.current.store(Arc::new(load(&self.0.certificates, &self.0.key, &self.0.provider)?));
         Ok(())

@@ -33,6 +33,17 @@ pub(crate) struct WorkerCounters {
 }
 
 /// What a server has done since it began, over all workers.
+///
+/// ```
+/// use armature_core::{Counters, Router, Server, StatusCode, test::TestClient};
+///
+/// let server = Server::bind("127.0.0.1:0")?;
+/// let handle = server.handle();
+/// let mut client = TestClient::over_socket_with(server, |_| Router::new())?;
+/// client.get("/a path with spaces").send()?;
+/// assert_eq!(handle.counters(), Counters { connections_accepted: 1, requests_refused: 1, ..handle.counters() });
+/// # Ok::<(), armature_core::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counters {
     /// Connections accepted.
@@ -75,6 +86,13 @@ impl Counters {
     }
 
     /// Connections that are open.
+    ///
+    /// ```
+    /// use armature_core::Counters;
+    ///
+    /// let counters = Counters { connections_accepted: 7, connections_closed: 5, ..Counters::default() };
+    /// assert_eq!(counters.connections_open(), 2);
+    /// ```
     #[must_use]
     pub fn connections_open(&self) -> u64 {
         // The two are read one after the other while a worker goes on counting.
