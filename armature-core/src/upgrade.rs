@@ -63,6 +63,31 @@ impl Upgraded {
     ///
     /// # Errors
     /// Those of recv(2).
+    ///
+    /// ```
+    /// # use armature_core::Upgraded;
+    /// /// The first line, without its end; what comes behind is lost.
+    /// async fn line(connection: &mut Upgraded) -> std::io::Result<Vec<u8>> {
+    ///     let (mut line, mut room) = (Vec::new(), [0; 100]);
+    ///     while !line.contains(&b'\n') {
+    ///         match connection.read(&mut room).await? {
+    ///             0 => break,
+    ///             read => line.extend_from_slice(&room[..read]),
+    ///         }
+    ///     }
+    ///     line.truncate(line.iter().position(|byte| *byte == b'\n').unwrap_or(line.len()));
+    ///     Ok(line)
+    /// }
+    /// # use armature_core::{Response, Router, get, http::HeaderValue, test::TestClient};
+    /// # let app = async || Response::upgrade(HeaderValue::from_static("x"), async |mut connection| {
+    /// #     let line = line(&mut connection).await.unwrap();
+    /// #     connection.write_all(&line).await.unwrap();
+    /// # });
+    /// # let (mut client, mut answer) = (TestClient::in_process(Router::new().route("/", get(app)))?, Vec::new());
+    /// # let _ = client.exchange(b"GET / HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: x\r\n\r\nada\nlost", &mut answer);
+    /// # assert!(answer.ends_with(b"\r\n\r\nada"), "{answer:?}");
+    /// # Ok::<(), armature_core::Error>(())
+    /// ```
     pub async fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
         poll_fn(|cx| self.poll_read(room, cx)).await
     }
@@ -71,6 +96,21 @@ impl Upgraded {
     ///
     /// # Errors
     /// Those of send(2).
+    ///
+    /// ```
+    /// use armature_core::{Response, Router, get, http::HeaderValue, test::TestClient};
+    ///
+    /// let greet = async || {
+    ///     Response::upgrade(HeaderValue::from_static("greeting"), async |mut connection| {
+    ///         let _ = connection.write_all(b"hello").await;
+    ///     })
+    /// };
+    /// let (mut client, mut answer) = (TestClient::in_process(Router::new().route("/", get(greet)))?, Vec::new());
+    /// let request = b"GET / HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: greeting\r\n\r\n";
+    /// let _ = client.exchange(request, &mut answer); // The connection ends with it.
+    /// assert!(answer.starts_with(b"HTTP/1.1 101 ") && answer.ends_with(b"hello"));
+    /// # Ok::<(), armature_core::Error>(())
+    /// ```
     pub async fn write_all(&mut self, mut bytes: &[u8]) -> io::Result<()> {
         while !bytes.is_empty() {
             let written = poll_fn(|cx| self.poll_write(bytes, cx)).await?;
@@ -86,6 +126,21 @@ impl Upgraded {
     ///
     /// # Errors
     /// Those of shutdown(2).
+    ///
+    /// ```
+    /// use armature_core::{Response, http::HeaderValue};
+    ///
+    /// fn one_way() -> Response {
+    ///     Response::upgrade(HeaderValue::from_static("one-way"), async |mut connection| {
+    ///         let mut room = [0; 1_024];
+    ///         // Nothing more goes out; what still comes in is read to its end.
+    ///         if connection.shutdown().await.is_ok() {
+    ///             while let Ok(1..) = connection.read(&mut room).await {}
+    ///         }
+    ///     })
+    /// }
+    /// assert_eq!(one_way().status_code().as_u16(), 101);
+    /// ```
     pub async fn shutdown(&mut self) -> io::Result<()> {
         poll_fn(|cx| self.poll_shutdown(cx)).await
     }

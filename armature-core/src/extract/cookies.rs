@@ -40,17 +40,44 @@ pub struct Cookies {
 
 impl Cookies {
     /// The first cookie of this name that the client sent.
+    ///
+    /// ```
+    /// use armature_core::{Router, extract::Cookies, get, test::TestClient};
+    ///
+    /// let handler = async |cookies: Cookies| cookies.get("theme").map(|theme| theme.value().to_owned());
+    /// let mut client = TestClient::in_process(Router::new().route("/", get(handler)))?;
+    /// assert_eq!(client.get("/").header("cookie", "lang=de; theme=dark").send()?.text(), "dark");
+    /// # Ok::<(), armature_core::Error>(())
+    /// ```
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Cookie<'static>> {
         self.iter().find(|cookie| cookie.name() == name)
     }
 
     /// All cookies that the client sent, in order.
+    ///
+    /// ```
+    /// use armature_core::{Router, extract::Cookies, get, test::TestClient};
+    ///
+    /// let handler = async |cookies: Cookies| cookies.iter().map(|cookie| cookie.name()).collect::<Vec<_>>().join(" ");
+    /// let mut client = TestClient::in_process(Router::new().route("/", get(handler)))?;
+    /// assert_eq!(client.get("/").header("cookie", "lang=de; theme=dark").send()?.text(), "lang theme");
+    /// # Ok::<(), armature_core::Error>(())
+    /// ```
     pub fn iter(&self) -> impl Iterator<Item = &Cookie<'static>> {
         self.sent.iter()
     }
 
     /// Has the response set a cookie, in place of an earlier change to the same name, domain and path.
+    ///
+    /// ```
+    /// use armature_core::{IntoResponse, extract::Cookies, http::header};
+    ///
+    /// let mut cookies = Cookies::default();
+    /// cookies.add(("theme", "dark"));
+    /// let response = (cookies, "set").into_response();
+    /// assert_eq!(response.header(&header::SET_COOKIE), Some(&b"theme=dark"[..]));
+    /// ```
     pub fn add(&mut self, cookie: impl Into<Cookie<'static>>) {
         let cookie = cookie.into();
         let key = |cookie: &Cookie<'static>| {
@@ -61,6 +88,15 @@ impl Cookies {
     }
 
     /// Has the response remove a cookie from the client. Domain and path must be those that it was set with.
+    ///
+    /// ```
+    /// use armature_core::{IntoResponse, cookie::Cookie, extract::Cookies, http::header};
+    ///
+    /// let mut cookies = Cookies::default();
+    /// cookies.remove(Cookie::build("theme").path("/"));
+    /// let response = (cookies, "removed").into_response();
+    /// assert!(response.header(&header::SET_COOKIE).unwrap().starts_with(b"theme=; Path=/; Max-Age=0"));
+    /// ```
     pub fn remove(&mut self, cookie: impl Into<Cookie<'static>>) {
         let mut cookie = cookie.into();
         cookie.make_removal();

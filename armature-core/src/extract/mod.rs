@@ -83,10 +83,28 @@ pub trait FromHead<S>: Sized {
 }
 
 /// Marks what is made from the head alone.
+///
+/// ```
+/// use armature_core::{Method, extract::{FromRequest, ViaBody, ViaHead}};
+///
+/// fn from_head<T: FromRequest<(), ViaHead>>() {}
+/// fn from_body<T: FromRequest<(), ViaBody>>() {}
+///
+/// from_head::<Method>();
+/// from_body::<String>();
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct ViaHead;
 
 /// Marks what takes the body.
+///
+/// ```
+/// use armature_core::{Json, extract::{FromRequest, ViaBody}};
+///
+/// fn from_body<T: FromRequest<(), ViaBody>>() {}
+///
+/// from_body::<Json<Vec<u32>>>();
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct ViaBody;
 
@@ -132,6 +150,9 @@ pub trait FromRequest<S, Via>: Sized {
     type Rejection: IntoResponse;
 
     /// Begins to make it. What is needed of the head is taken during this call; the future owns all that it needs.
+    ///
+    /// # Errors
+    /// The rejection, which answers the request.
     fn from_request(
         request: Request<'_>,
         state: &S,

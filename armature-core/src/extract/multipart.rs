@@ -128,6 +128,22 @@ fn bad(reason: &'static str) -> Rejection {
 
 impl Multipart {
     /// Allows so many parts in place of 1,000.
+    ///
+    /// ```
+    /// use armature_core::{Router, StatusCode, extract::{Multipart, Rejection}, post, test::TestClient};
+    ///
+    /// async fn one(mut form: Multipart) -> Result<(), Rejection> {
+    ///     form.set_parts_max(1);
+    ///     while form.part().await?.is_some() {}
+    ///     Ok(())
+    /// }
+    ///
+    /// let part = "--b\r\ncontent-disposition: form-data; name=a\r\n\r\n1\r\n";
+    /// let mut client = TestClient::in_process(Router::new().route("/", post(one)))?;
+    /// let request = client.post("/").header("content-type", "multipart/form-data; boundary=b");
+    /// assert_eq!(request.body(format!("{part}{part}--b--")).send()?.status(), StatusCode::PAYLOAD_TOO_LARGE);
+    /// # Ok::<(), armature_core::Error>(())
+    /// ```
     pub fn set_parts_max(&mut self, parts: usize) {
         self.parts_max = parts;
     }
@@ -136,6 +152,24 @@ impl Multipart {
     ///
     /// # Errors
     /// The rejection of what has arrived, see [`Multipart`]; the same again if it is called again.
+    ///
+    /// ```
+    /// use armature_core::{Router, extract::{Multipart, Rejection}, post, test::TestClient};
+    ///
+    /// async fn names(mut form: Multipart) -> Result<String, Rejection> {
+    ///     let mut names = Vec::new();
+    ///     while let Some(part) = form.part().await? {
+    ///         names.push(part.name().to_owned());
+    ///     }
+    ///     Ok(names.join(" "))
+    /// }
+    ///
+    /// let part = |name| format!("--b\r\ncontent-disposition: form-data; name={name}\r\n\r\n1\r\n");
+    /// let mut client = TestClient::in_process(Router::new().route("/", post(names)))?;
+    /// let request = client.post("/").header("content-type", "multipart/form-data; boundary=b");
+    /// assert_eq!(request.body(format!("{}{}--b--", part("title"), part("text"))).send()?.text(), "title text");
+    /// # Ok::<(), armature_core::Error>(())
+    /// ```
     pub async fn part(&mut self) -> Result<Option<Part<'_>>, Rejection> {
         let head = self.next_head().await;
         let head = self.note(head)?;
@@ -246,6 +280,23 @@ impl Multipart {
 }
 
 /// One part of a form: what its head says, and its content as it arrives.
+///
+/// ```
+/// use armature_core::{Router, extract::{Multipart, Rejection}, post, test::TestClient};
+///
+/// async fn first(mut form: Multipart) -> Result<String, Rejection> {
+///     let Some(mut part) = form.part().await? else { return Ok("an empty form".to_owned()) };
+///     let text = part.text(1_000).await?;
+///     Ok(format!("{}={text}, a file: {:?}, {:?}", part.name(), part.file_name(), part.content_type()))
+/// }
+///
+/// let head = "content-disposition: form-data; name=note; filename=a.txt\r\ncontent-type: text/plain";
+/// let mut client = TestClient::in_process(Router::new().route("/", post(first)))?;
+/// let request = client.post("/").header("content-type", "multipart/form-data; boundary=b");
+/// let answer = request.body(format!("--b\r\n{head}\r\n\r\nhello\r\n--b--")).send()?;
+/// assert_eq!(answer.text(), "note=hello, a file: Some(\"a.txt\"), Some(\"text/plain\")");
+/// # Ok::<(), armature_core::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Part<'a> {
     form: &'a mut Multipart,
@@ -254,6 +305,23 @@ pub struct Part<'a> {
 
 impl Part<'_> {
     /// The name of the field.
+    ///
+    /// ```
+    /// # use armature_core::extract::{Multipart, Rejection};
+    /// async fn titles(mut form: Multipart) -> Result<String, Rejection> {
+    ///     let mut titles = 0;
+    ///     while let Some(part) = form.part().await? {
+    ///         titles += usize::from(part.name() == "title");
+    ///     }
+    ///     Ok(titles.to_string())
+    /// }
+    /// # use armature_core::{Router, post, test::TestClient};
+    /// # let mut client = TestClient::in_process(Router::new().route("/", post(titles)))?;
+    /// # let form = "--b\r\ncontent-disposition: form-data; name=title; filename=a.png\r\ncontent-type: image/png\r\n\r\nhello\r\n--b--";
+    /// # let request = client.post("/").header("content-type", "multipart/form-data; boundary=b").body(form);
+    /// # assert_eq!(request.send()?.text(), "1");
+    /// # Ok::<(), armature_core::Error>(())
+    /// ```
     #[must_use]
     pub fn name(&self) -> &str {
         &self.head.name
@@ -261,12 +329,44 @@ impl Part<'_> {
 
     /// The name of the file, where the part is one. It is what the client says, and may hold `..` and `/`: no path to write
     /// to.
+    ///
+    /// ```
+    /// # use armature_core::extract::{Multipart, Rejection};
+    /// /// The extension, as far as it is one of ours.
+    /// async fn extension(mut form: Multipart) -> Result<Option<&'static str>, Rejection> {
+    ///     let part = form.part().await?;
+    ///     let extension = part.as_ref().and_then(|part| part.file_name()?.rsplit_once('.')).map(|(_, extension)| extension);
+    ///     Ok(["png", "jpeg"].into_iter().find(|known| extension == Some(known)))
+    /// }
+    /// # use armature_core::{Router, post, test::TestClient};
+    /// # let mut client = TestClient::in_process(Router::new().route("/", post(extension)))?;
+    /// # let form = "--b\r\ncontent-disposition: form-data; name=title; filename=a.png\r\ncontent-type: image/png\r\n\r\nhello\r\n--b--";
+    /// # let request = client.post("/").header("content-type", "multipart/form-data; boundary=b").body(form);
+    /// # assert_eq!(request.send()?.text(), "png");
+    /// # Ok::<(), armature_core::Error>(())
+    /// ```
     #[must_use]
     pub fn file_name(&self) -> Option<&str> {
         self.head.file_name.as_deref()
     }
 
     /// The content type, where one was sent. It is what the client says.
+    ///
+    /// ```
+    /// # use armature_core::{StatusCode, extract::{Multipart, Rejection}};
+    /// async fn picture(mut form: Multipart) -> Result<(), Rejection> {
+    ///     match form.part().await?.as_ref().and_then(|part| part.content_type()) {
+    ///         Some("image/png") => Ok(()),
+    ///         _ => Err(Rejection::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "a picture is a PNG")),
+    ///     }
+    /// }
+    /// # use armature_core::{Router, post, test::TestClient};
+    /// # let mut client = TestClient::in_process(Router::new().route("/", post(picture)))?;
+    /// # let form = "--b\r\ncontent-disposition: form-data; name=title; filename=a.png\r\ncontent-type: image/png\r\n\r\nhello\r\n--b--";
+    /// # let request = client.post("/").header("content-type", "multipart/form-data; boundary=b").body(form);
+    /// # assert_eq!(request.send()?.text(), "");
+    /// # Ok::<(), armature_core::Error>(())
+    /// ```
     #[must_use]
     pub fn content_type(&self) -> Option<&str> {
         self.head.content_type.as_deref()
@@ -276,6 +376,25 @@ impl Part<'_> {
     ///
     /// # Errors
     /// The rejection of what has arrived, see [`Multipart`].
+    ///
+    /// ```
+    /// # use armature_core::extract::{Multipart, Rejection};
+    /// async fn count(mut form: Multipart) -> Result<String, Rejection> {
+    ///     let mut bytes = 0;
+    ///     while let Some(mut part) = form.part().await? {
+    ///         while let Some(piece) = part.piece().await? {
+    ///             bytes += piece.len();
+    ///         }
+    ///     }
+    ///     Ok(bytes.to_string())
+    /// }
+    /// # use armature_core::{Router, post, test::TestClient};
+    /// # let mut client = TestClient::in_process(Router::new().route("/", post(count)))?;
+    /// # let form = "--b\r\ncontent-disposition: form-data; name=title; filename=a.png\r\ncontent-type: image/png\r\n\r\nhello\r\n--b--";
+    /// # let request = client.post("/").header("content-type", "multipart/form-data; boundary=b").body(form);
+    /// # assert_eq!(request.send()?.text(), "5");
+    /// # Ok::<(), armature_core::Error>(())
+    /// ```
     pub async fn piece(&mut self) -> Result<Option<Bytes>, Rejection> {
         let content = self.form.content().await;
         self.form.note(content)
@@ -285,6 +404,23 @@ impl Part<'_> {
     ///
     /// # Errors
     /// As [`piece`](Self::piece), and 413 when it is larger.
+    ///
+    /// ```
+    /// # use armature_core::extract::{Multipart, Rejection};
+    /// # use bytes::Bytes;
+    /// async fn avatar(mut form: Multipart) -> Result<Bytes, Rejection> {
+    ///     match form.part().await? {
+    ///         Some(mut part) => part.bytes(100_000).await, // 413 where it is larger.
+    ///         None => Ok(Bytes::new()),
+    ///     }
+    /// }
+    /// # use armature_core::{Router, post, test::TestClient};
+    /// # let mut client = TestClient::in_process(Router::new().route("/", post(avatar)))?;
+    /// # let form = "--b\r\ncontent-disposition: form-data; name=title; filename=a.png\r\ncontent-type: image/png\r\n\r\nhello\r\n--b--";
+    /// # let request = client.post("/").header("content-type", "multipart/form-data; boundary=b").body(form);
+    /// # assert_eq!(request.send()?.text(), "hello");
+    /// # Ok::<(), armature_core::Error>(())
+    /// ```
     pub async fn bytes(&mut self, bytes_max: usize) -> Result<Bytes, Rejection> {
         let mut first = Bytes::new();
         let mut whole = BytesMut::new();
@@ -309,6 +445,22 @@ impl Part<'_> {
     ///
     /// # Errors
     /// As [`bytes`](Self::bytes), and 400 when it is not UTF-8.
+    ///
+    /// ```
+    /// # use armature_core::extract::{Multipart, Rejection};
+    /// async fn title(mut form: Multipart) -> Result<String, Rejection> {
+    ///     match form.part().await? {
+    ///         Some(mut part) => part.text(1_000).await,
+    ///         None => Ok("untitled".to_owned()),
+    ///     }
+    /// }
+    /// # use armature_core::{Router, post, test::TestClient};
+    /// # let mut client = TestClient::in_process(Router::new().route("/", post(title)))?;
+    /// # let form = "--b\r\ncontent-disposition: form-data; name=title; filename=a.png\r\ncontent-type: image/png\r\n\r\nhello\r\n--b--";
+    /// # let request = client.post("/").header("content-type", "multipart/form-data; boundary=b").body(form);
+    /// # assert_eq!(request.send()?.text(), "hello");
+    /// # Ok::<(), armature_core::Error>(())
+    /// ```
     pub async fn text(&mut self, bytes_max: usize) -> Result<String, Rejection> {
         let bytes = self.bytes(bytes_max).await?;
         String::from_utf8(bytes.into()).map_err(|_| {

@@ -37,12 +37,28 @@ pub struct Rejection {
 
 impl Rejection {
     /// A rejection with this status and sentence.
+    ///
+    /// ```
+    /// use armature_core::{IntoResponse, StatusCode, extract::Rejection};
+    ///
+    /// let response = Rejection::new(StatusCode::BAD_REQUEST, "a page is a number").into_response();
+    /// assert_eq!((response.status_code(), response.body().as_slice()), (StatusCode::BAD_REQUEST, &b"a page is a number"[..]));
+    /// ```
     #[must_use]
     pub fn new(status: StatusCode, reason: impl Into<Cow<'static, str>>) -> Self {
         Self { status, reason: reason.into(), source: None, close: false, is_absence: false }
     }
 
     /// The same rejection with the error behind it, which the client is not told.
+    ///
+    /// ```
+    /// use armature_core::{IntoResponse, StatusCode, extract::Rejection};
+    ///
+    /// let error = "x".parse::<u32>().unwrap_err();
+    /// let response = Rejection::new(StatusCode::BAD_REQUEST, "a page is a number").because(error).into_response();
+    /// assert_eq!(response.body().as_slice(), b"a page is a number");
+    /// assert!(response.cause().is_some()); // The log has the source.
+    /// ```
     #[must_use]
     pub fn because(self, source: impl error::Error + Send + Sync + 'static) -> Self {
         Self { source: Some(Arc::new(source)), ..self }
@@ -50,6 +66,25 @@ impl Rejection {
 
     /// The same rejection, which says that nothing was sent where the extractor looks: an `Option` of the extractor is
     /// `None` then. What was sent and does not fit is no absence.
+    ///
+    /// ```
+    /// use armature_core::{Router, StatusCode, extract::{FromHead, Rejection}, get, service::RequestHead, test::TestClient};
+    ///
+    /// struct Token;
+    ///
+    /// impl<S> FromHead<S> for Token {
+    ///     type Rejection = Rejection;
+    ///
+    ///     fn from_head(head: &RequestHead<'_>, _: &S) -> Result<Self, Rejection> {
+    ///         let missing = || Rejection::new(StatusCode::UNAUTHORIZED, "there is no token").of_absence();
+    ///         head.header("x-token").map(|_| Self).ok_or_else(missing)
+    ///     }
+    /// }
+    ///
+    /// let app = Router::new().route("/", get(async |token: Option<Token>| if token.is_some() { "known" } else { "a guest" }));
+    /// assert_eq!(TestClient::in_process(app)?.get("/").send()?.text(), "a guest");
+    /// # Ok::<(), armature_core::Error>(())
+    /// ```
     #[must_use]
     pub fn of_absence(self) -> Self {
         Self { is_absence: true, ..self }
@@ -66,18 +101,37 @@ impl Rejection {
     }
 
     /// The status.
+    ///
+    /// ```
+    /// use armature_core::{StatusCode, extract::Rejection};
+    ///
+    /// assert_eq!(Rejection::new(StatusCode::NOT_FOUND, "no such page").status(), StatusCode::NOT_FOUND);
+    /// ```
     #[must_use]
     pub fn status(&self) -> StatusCode {
         self.status
     }
 
     /// The sentence.
+    ///
+    /// ```
+    /// use armature_core::{StatusCode, extract::Rejection};
+    ///
+    /// assert_eq!(Rejection::new(StatusCode::NOT_FOUND, "no such page").reason(), "no such page");
+    /// ```
     #[must_use]
     pub fn reason(&self) -> &str {
         &self.reason
     }
 
     /// Whether nothing was sent where the extractor looks.
+    ///
+    /// ```
+    /// use armature_core::{StatusCode, extract::Rejection};
+    ///
+    /// let rejection = Rejection::new(StatusCode::BAD_REQUEST, "there is no cookie");
+    /// assert!(!rejection.is_absence() && rejection.of_absence().is_absence());
+    /// ```
     #[must_use]
     pub fn is_absence(&self) -> bool {
         self.is_absence

@@ -43,6 +43,25 @@ use crate::{
 pub struct State<T>(pub T);
 
 /// A part of a state that handlers may ask for by itself.
+///
+/// ```
+/// use armature_core::{Router, State, extract::FromRef, get, test::TestClient};
+///
+/// #[derive(Clone)]
+/// struct App {
+///     name: &'static str,
+/// }
+///
+/// impl FromRef<App> for &'static str {
+///     fn from_ref(app: &App) -> Self {
+///         app.name
+///     }
+/// }
+///
+/// let app = Router::new().route("/", get(async |State(name): State<&'static str>| name)).with_state(App { name: "ada" });
+/// assert_eq!(TestClient::in_process(app)?.get("/").send()?.text(), "ada");
+/// # Ok::<(), armature_core::Error>(())
+/// ```
 pub trait FromRef<S> {
     /// Takes the part, usually by a clone that is cheap.
     fn from_ref(state: &S) -> Self;

@@ -65,6 +65,15 @@ impl Files {
     ///
     /// # Errors
     /// [`ErrorKind::Directory`] when it cannot be opened.
+    ///
+    /// ```
+    /// use armature_core::{ErrorKind, Files, Router, test::TestClient};
+    ///
+    /// let app = Router::new().route_service("/{*path}", Files::new("src")?);
+    /// assert!(TestClient::in_process(app)?.get("/lib.rs").send()?.text().contains("pub mod extract;"));
+    /// assert_eq!(Files::new("no such directory").unwrap_err().kind(), ErrorKind::Directory);
+    /// # Ok::<(), armature_core::Error>(())
+    /// ```
     pub fn new(directory: impl Into<PathBuf>) -> Result<Self, Error> {
         let directory = directory.into();
         let root = open::directory(&directory).map_err(|error| {

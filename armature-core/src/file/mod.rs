@@ -66,6 +66,19 @@ impl File {
     ///
     /// # Panics
     /// Outside of a tokio runtime, as where a handler is called without a server.
+    ///
+    /// ```
+    /// use armature_core::{Failure, MediaType, file::File};
+    /// # use armature_core::{Router, get, test::TestClient};
+    ///
+    /// async fn length() -> Result<String, Failure> {
+    ///     let file = File::open("Cargo.toml").await?;
+    ///     Ok(if file.length() > 0 { "something" } else { "nothing" }.to_owned())
+    /// }
+    /// # let mut client = TestClient::in_process(Router::new().route("/", get(length)))?;
+    /// # assert_eq!(client.get("/").send()?.text(), "something");
+    /// # Ok::<(), armature_core::Error>(())
+    /// ```
     pub async fn open(path: impl Into<PathBuf>) -> io::Result<Self> {
         let path = path.into();
         let opened = tokio::task::spawn_blocking(move || {
@@ -85,6 +98,18 @@ impl File {
     }
 
     /// The same file as one of another type.
+    ///
+    /// ```
+    /// use armature_core::{Failure, MediaType, Response, Router, file::File, get, respond::Conditions, test::TestClient};
+    ///
+    /// async fn manifest(conditions: Conditions) -> Result<Response, Failure> {
+    ///     Ok(File::open("Cargo.toml").await?.with_media_type(MediaType::TEXT).answer(&conditions))
+    /// }
+    ///
+    /// let mut client = TestClient::in_process(Router::new().route("/", get(manifest)))?;
+    /// assert_eq!(client.get("/").send()?.header("content-type"), Some("text/plain; charset=utf-8"));
+    /// # Ok::<(), armature_core::Error>(())
+    /// ```
     #[must_use]
     pub fn with_media_type(mut self, media_type: MediaType) -> Self {
         self.media_type = media_type;
@@ -93,12 +118,34 @@ impl File {
 
     /// The number of bytes when it was opened. So many are sent: what is appended later is left out, and a file that shrinks
     /// while it is sent cuts the connection.
+    ///
+    /// ```
+    /// use armature_core::file::File;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), std::io::Error> {
+    /// let bytes = File::open("Cargo.toml").await?.length();
+    /// assert_eq!(bytes, std::fs::metadata("Cargo.toml")?.len());
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn length(&self) -> u64 {
         self.length
     }
 
     /// By what a client can tell whether it has it already.
+    ///
+    /// ```
+    /// use armature_core::file::File;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), std::io::Error> {
+    /// let file = File::open("Cargo.toml").await?;
+    /// assert!(file.validators().tag.is_some() && file.validators().modified.is_some());
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn validators(&self) -> &Validators {
         &self.validators
@@ -123,6 +170,19 @@ impl File {
 
     /// Answers a request that depends on `conditions`: 200 with all of it, 206 with the part that is asked for, 304, 412, or
     /// 416 when it has no such part.
+    ///
+    /// ```
+    /// use armature_core::{Failure, Response, Router, file::File, get, respond::Conditions, test::TestClient};
+    ///
+    /// async fn manifest(conditions: Conditions) -> Result<Response, Failure> {
+    ///     Ok(File::open("Cargo.toml").await?.answer(&conditions))
+    /// }
+    ///
+    /// let mut client = TestClient::in_process(Router::new().route("/", get(manifest)))?;
+    /// let answer = client.get("/").header("range", "bytes=0-8").send()?;
+    /// assert_eq!((answer.status().as_u16(), answer.text()), (206, "[package]"));
+    /// # Ok::<(), armature_core::Error>(())
+    /// ```
     #[must_use]
     pub fn answer(mut self, conditions: &Conditions) -> Response {
         if let Err(response) = conditions.check(&self.validators) {

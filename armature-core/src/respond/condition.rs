@@ -19,6 +19,14 @@ use crate::{
 /// A validator that names one state of a resource (RFC 9110 §8.8.3).
 ///
 /// A strong one changes with every byte; a weak one may stay the same over changes that do not matter.
+///
+/// ```
+/// use armature_core::respond::EntityTag;
+///
+/// let tag = EntityTag::strong("version-7").unwrap();
+/// assert_eq!(tag.to_string(), "\"version-7\"");
+/// assert_eq!(tag.weak().to_string(), "W/\"version-7\"");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EntityTag {
     opaque: Box<str>,
@@ -27,6 +35,13 @@ pub struct EntityTag {
 
 impl EntityTag {
     /// A strong tag; `None` when the text has a quote or anything else that is not printable ASCII, or a space.
+    ///
+    /// ```
+    /// use armature_core::respond::EntityTag;
+    ///
+    /// assert!(EntityTag::strong("7").is_some());
+    /// assert!(EntityTag::strong("with \" inside").is_none());
+    /// ```
     #[must_use]
     pub fn strong(opaque: impl Into<Box<str>>) -> Option<Self> {
         let opaque = opaque.into();
@@ -34,6 +49,12 @@ impl EntityTag {
     }
 
     /// The same tag as a weak one.
+    ///
+    /// ```
+    /// use armature_core::respond::EntityTag;
+    ///
+    /// assert_eq!(EntityTag::strong("7").unwrap().weak().to_string(), "W/\"7\"");
+    /// ```
     #[must_use]
     pub fn weak(self) -> Self {
         Self { is_weak: true, ..self }
@@ -48,6 +69,16 @@ impl fmt::Display for EntityTag {
 }
 
 /// By what a client can tell whether what it has is still right.
+///
+/// ```
+/// use armature_core::{IntoResponse, http::header, respond::Validators};
+/// use std::time::{Duration, SystemTime};
+///
+/// let modified = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777);
+/// let mut response = "text".into_response();
+/// Validators { tag: None, modified: Some(modified) }.add_to(&mut response);
+/// assert_eq!(response.header(&header::LAST_MODIFIED), Some(&b"Sun, 06 Nov 1994 08:49:37 GMT"[..]));
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Validators {
     /// The tag of the present state.
@@ -58,12 +89,27 @@ pub struct Validators {
 
 impl Validators {
     /// A resource with this tag.
+    ///
+    /// ```
+    /// use armature_core::respond::{EntityTag, Validators};
+    ///
+    /// let validators = Validators::tag(EntityTag::strong("7").unwrap());
+    /// assert_eq!((validators.tag.unwrap().to_string().as_str(), validators.modified), ("\"7\"", None));
+    /// ```
     #[must_use]
     pub fn tag(tag: EntityTag) -> Self {
         Self { tag: Some(tag), modified: None }
     }
 
     /// Adds ETag and Last-Modified to a response.
+    ///
+    /// ```
+    /// use armature_core::{IntoResponse, http::header, respond::{EntityTag, Validators}};
+    ///
+    /// let mut response = "text".into_response();
+    /// Validators::tag(EntityTag::strong("7").unwrap()).add_to(&mut response);
+    /// assert_eq!(response.header(&header::ETAG), Some(&b"\"7\""[..]));
+    /// ```
     pub fn add_to(&self, response: &mut Response) {
         self.add_tag(response);
         if let Some(modified) = self.modified {
@@ -131,6 +177,15 @@ const RANGE: usize = 5;
 
 impl Conditions {
     /// Those of this request.
+    ///
+    /// ```
+    /// use armature_core::{RequestBody, respond::{Conditions, RangeOf, Validators}, service::OwnedRequest};
+    ///
+    /// let head = "GET / HTTP/1.1\r\nhost: a\r\nrange: bytes=0-9\r\n\r\n";
+    /// let conditions = Conditions::of(&OwnedRequest::parse(head, RequestBody::empty())?.head());
+    /// assert_eq!(conditions.range(100, &Validators::default()), RangeOf::Part(0..10));
+    /// # Ok::<(), armature_core::Error>(())
+    /// ```
     #[must_use]
     pub fn of(head: &RequestHead<'_>) -> Self {
         let is_get = head.method() == Method::Get;
@@ -156,6 +211,20 @@ impl Conditions {
     /// # Errors
     /// The response in its place: 304 when the client has the present state already, 412 when it wants to change one that is
     /// no longer there.
+    ///
+    /// ```
+    /// use armature_core::{Response, Router, get, respond::{Conditions, EntityTag, Validators}, test::TestClient};
+    ///
+    /// async fn page(conditions: Conditions) -> Result<&'static str, Response> {
+    ///     conditions.check(&Validators::tag(EntityTag::strong("7").unwrap()))?;
+    ///     Ok("what takes a while to make")
+    /// }
+    ///
+    /// let mut client = TestClient::in_process(Router::new().route("/", get(page)))?;
+    /// assert_eq!(client.get("/").header("if-none-match", "\"6\"").send()?.status().as_u16(), 200);
+    /// assert_eq!(client.get("/").header("if-none-match", "\"7\"").send()?.status().as_u16(), 304);
+    /// # Ok::<(), armature_core::Error>(())
+    /// ```
     pub fn check(&self, present: &Validators) -> Result<(), Response> {
         let failed = || Err(Response::status(StatusCode::PRECONDITION_FAILED));
         match (self.value(IF_MATCH), self.date(IF_UNMODIFIED_SINCE), present.modified) {
@@ -188,6 +257,15 @@ impl Conditions {
     /// Everything but one range of a GET is ignored, as is a range of another state than the present one, which If-Range
     /// tells by a strong tag. A date there is not relied on: a body may change twice in a second (RFC 9110 §8.8.2.2), and a
     /// client that has a tag must not send one (§13.1.5).
+    ///
+    /// ```
+    /// use armature_core::{RequestBody, respond::{Conditions, RangeOf, Validators}, service::OwnedRequest};
+    ///
+    /// let head = "GET / HTTP/1.1\r\nhost: a\r\nrange: bytes=-10\r\n\r\n";
+    /// let conditions = Conditions::of(&OwnedRequest::parse(head, RequestBody::empty())?.head());
+    /// assert_eq!(conditions.range(100, &Validators::default()), RangeOf::Part(90..100));
+    /// # Ok::<(), armature_core::Error>(())
+    /// ```
     #[must_use]
     pub fn range(&self, length: u64, present: &Validators) -> RangeOf {
         let Some(range) = self.value(RANGE).filter(|_| self.is_get) else { return RangeOf::Whole };

@@ -36,30 +36,67 @@ pub struct Failure {
 
 impl Failure {
     /// A failure with what the client is to know of it.
+    ///
+    /// ```
+    /// use armature_core::{Failure, IntoResponse, StatusCode};
+    ///
+    /// let response = Failure::new(StatusCode::CONFLICT, "there is one already").into_response();
+    /// assert_eq!(response.body().as_slice(), b"there is one already");
+    /// ```
     #[must_use]
     pub fn new(status: StatusCode, message: impl Into<Cow<'static, str>>) -> Self {
         Self { status, message: message.into(), source: None, close: false }
     }
 
     /// The same failure with the error behind it, which the client is not told.
+    ///
+    /// ```
+    /// use armature_core::{Failure, IntoResponse, StatusCode};
+    ///
+    /// let failure = Failure::new(StatusCode::CONFLICT, "there is one already").because("row 7");
+    /// assert_eq!(failure.source().unwrap().to_string(), "row 7");
+    /// assert_eq!(failure.into_response().body().as_slice(), b"there is one already");
+    /// ```
     #[must_use]
     pub fn because(self, source: impl Into<Box<dyn error::Error>>) -> Self {
         Self { source: Some(source.into()), ..self }
     }
 
     /// The status.
+    ///
+    /// ```
+    /// use armature_core::{Failure, StatusCode};
+    ///
+    /// let failure = Failure::from(std::io::Error::other("no disk left"));
+    /// assert_eq!(failure.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    /// ```
     #[must_use]
     pub fn status(&self) -> StatusCode {
         self.status
     }
 
     /// What the client is told.
+    ///
+    /// ```
+    /// use armature_core::Failure;
+    ///
+    /// let failure = Failure::from(std::io::Error::other("no disk left"));
+    /// assert_eq!(failure.message(), "the server has failed");
+    /// ```
     #[must_use]
     pub fn message(&self) -> &str {
         &self.message
     }
 
     /// The error behind it.
+    ///
+    /// ```
+    /// use armature_core::{Failure, StatusCode};
+    ///
+    /// let failure = Failure::from(std::io::Error::other("no disk left"));
+    /// assert_eq!(failure.source().unwrap().to_string(), "no disk left");
+    /// assert!(Failure::new(StatusCode::CONFLICT, "there is one already").source().is_none());
+    /// ```
     #[must_use]
     pub fn source(&self) -> Option<&(dyn error::Error + 'static)> {
         self.source.as_deref()

@@ -10,6 +10,27 @@ use super::{MediaType, Response};
 use crate::{body::Body, collections::SmallString, http::StatusCode};
 
 /// What a handler may return.
+///
+/// ```
+/// use armature_core::{IntoResponse, Response, StatusCode};
+///
+/// enum Outcome {
+///     Made,
+///     Known,
+/// }
+///
+/// impl IntoResponse for Outcome {
+///     fn into_response(self) -> Response {
+///         match self {
+///             Self::Made => StatusCode::CREATED.into_response(),
+///             Self::Known => "it was there already".into_response(),
+///         }
+///     }
+/// }
+///
+/// assert_eq!(Outcome::Made.into_response().status_code(), StatusCode::CREATED);
+/// # assert_eq!(Outcome::Known.into_response().status_code(), StatusCode::OK);
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a response",
     label = "not a response, nor a `Result` of two",
@@ -151,6 +172,13 @@ impl IntoResponse for Body {
 }
 
 /// HTML text.
+///
+/// ```
+/// use armature_core::{Html, IntoResponse, http::header};
+///
+/// let response = Html("<h1>Notes</h1>").into_response();
+/// assert_eq!(response.header(&header::CONTENT_TYPE), Some(&b"text/html; charset=utf-8"[..]));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Html<T>(pub T);
 

@@ -58,6 +58,13 @@ impl MediaType {
     ///
     /// # Panics
     /// When a character is not printable ASCII; in a constant, that is an error of the compiler.
+    ///
+    /// ```
+    /// use armature_core::MediaType;
+    ///
+    /// const PNG: MediaType = MediaType::from_static("image/png");
+    /// assert_eq!(PNG.as_str(), "image/png");
+    /// ```
     #[must_use]
     pub const fn from_static(name: &'static str) -> Self {
         let bytes = name.as_bytes();
@@ -70,6 +77,12 @@ impl MediaType {
     }
 
     /// The name, as it goes on the wire.
+    ///
+    /// ```
+    /// use armature_core::MediaType;
+    ///
+    /// assert_eq!(MediaType::TEXT.as_str(), "text/plain; charset=utf-8");
+    /// ```
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         self.0
@@ -128,6 +141,13 @@ impl Response {
     }
 
     /// 200 with a body of this type.
+    ///
+    /// ```
+    /// use armature_core::{MediaType, Response, http::header};
+    ///
+    /// let response = Response::new(MediaType::JSON, "[1, 2]");
+    /// assert_eq!(response.header(&header::CONTENT_TYPE), Some(&b"application/json"[..]));
+    /// ```
     #[must_use]
     #[inline]
     pub fn new(media_type: MediaType, body: impl Into<Body>) -> Self {
@@ -138,6 +158,19 @@ impl Response {
     ///
     /// A client that did not ask for it (`Connection: upgrade` and this protocol in Upgrade, on HTTP/1.1) gets 426 in its
     /// place.
+    ///
+    /// ```
+    /// use armature_core::{Response, Router, StatusCode, get, http::HeaderValue, test::TestClient};
+    ///
+    /// let greet = async || {
+    ///     Response::upgrade(HeaderValue::from_static("greeting"), async |mut connection| {
+    ///         let _ = connection.write_all(b"hello").await;
+    ///     })
+    /// };
+    /// let mut client = TestClient::in_process(Router::new().route("/", get(greet)))?;
+    /// assert_eq!(client.get("/").send()?.status(), StatusCode::UPGRADE_REQUIRED); // It did not ask for it.
+    /// # Ok::<(), armature_core::Error>(())
+    /// ```
     #[must_use]
     pub fn upgrade<F, Fut>(protocol: HeaderValue, run: F) -> Self
     where
@@ -151,6 +184,13 @@ impl Response {
     }
 
     /// The same response with another status.
+    ///
+    /// ```
+    /// use armature_core::{MediaType, Response, StatusCode};
+    ///
+    /// let response = Response::new(MediaType::TEXT, "made").with_status(StatusCode::CREATED);
+    /// assert_eq!(response.status_code(), StatusCode::CREATED);
+    /// ```
     #[must_use]
     pub fn with_status(mut self, status: StatusCode) -> Self {
         self.status = status;
@@ -158,6 +198,13 @@ impl Response {
     }
 
     /// The same response with another body.
+    ///
+    /// ```
+    /// use armature_core::{MediaType, Response};
+    ///
+    /// let response = Response::new(MediaType::TEXT, "one").with_body("another");
+    /// assert_eq!(response.body().as_slice(), b"another");
+    /// ```
     #[must_use]
     pub fn with_body(mut self, body: impl Into<Body>) -> Self {
         self.body = body.into();
@@ -169,6 +216,15 @@ impl Response {
     /// Content-Type replaces the type. Date and Server are the server's own and not taken. Content-Length declares the length
     /// of a streamed or HEAD response and is held to.
     /// Of Connection only `close` is heeded, and Transfer-Encoding is not: they follow from the request and the body.
+    ///
+    /// ```
+    /// use armature_core::{Response, StatusCode, http::{HeaderValue, header}};
+    ///
+    /// let response = Response::status(StatusCode::OK)
+    ///     .with_header(header::ALLOW, HeaderValue::from_static("GET"))
+    ///     .with_header(header::DATE, HeaderValue::from_static("today")); // Not taken.
+    /// assert_eq!(response.header_map().len(), 1);
+    /// ```
     #[must_use]
     pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.insert_header(&name, &value);
@@ -176,6 +232,15 @@ impl Response {
     }
 
     /// As [`with_header`](Self::with_header), in place.
+    ///
+    /// ```
+    /// use armature_core::{Response, StatusCode, http::{HeaderValue, header}};
+    ///
+    /// let mut response = Response::status(StatusCode::OK);
+    /// response.insert_header(&header::VARY, &HeaderValue::from_static("accept"));
+    /// response.insert_header(&header::VARY, &HeaderValue::from_static("origin"));
+    /// assert_eq!(response.header_map().get_all(header::VARY).iter().count(), 2);
+    /// ```
     pub fn insert_header(&mut self, name: &HeaderName, value: &HeaderValue) {
         if *name == header::CONNECTION {
             self.close |= value
@@ -218,12 +283,29 @@ impl Response {
 
     /// Sets a field in place of all of this name; a field that follows from the body or the connection is treated as by
     /// [`with_header`](Self::with_header).
+    ///
+    /// ```
+    /// use armature_core::{Response, StatusCode, http::{HeaderValue, header}};
+    ///
+    /// let mut response = Response::status(StatusCode::OK);
+    /// response.set_header(&header::AGE, &HeaderValue::from(1));
+    /// response.set_header(&header::AGE, &HeaderValue::from(2));
+    /// assert_eq!(response.header_map().get_all(header::AGE).iter().collect::<Vec<_>>(), ["2"]);
+    /// ```
     pub fn set_header(&mut self, name: &HeaderName, value: &HeaderValue) {
         self.remove_lines(name);
         self.insert_header(name, value);
     }
 
     /// Takes a field out, with all its lines.
+    ///
+    /// ```
+    /// use armature_core::{MediaType, Response, http::header};
+    ///
+    /// let mut response = Response::new(MediaType::TEXT, "text");
+    /// response.remove_header(&header::CONTENT_TYPE);
+    /// assert!(response.header_map().is_empty());
+    /// ```
     pub fn remove_header(&mut self, name: &HeaderName) {
         if *name == header::CONTENT_TYPE {
             self.content_type = "";
@@ -232,6 +314,14 @@ impl Response {
     }
 
     /// The value of the first line of a field that the handler has set, the content type included.
+    ///
+    /// ```
+    /// use armature_core::{MediaType, Response, http::header};
+    ///
+    /// let response = Response::new(MediaType::HTML, "<p>");
+    /// assert_eq!(response.header(&header::CONTENT_TYPE), Some(&b"text/html; charset=utf-8"[..]));
+    /// assert_eq!(response.header(&header::ETAG), None);
+    /// ```
     #[must_use]
     pub fn header(&self, name: &HeaderName) -> Option<&[u8]> {
         if *name == header::CONTENT_TYPE && !self.content_type.is_empty() {
@@ -267,6 +357,15 @@ impl Response {
     }
 
     /// The same response, after which the connection ends.
+    ///
+    /// ```
+    /// use armature_core::{Response, Router, StatusCode, get, test::TestClient};
+    ///
+    /// let handler = async || Response::status(StatusCode::OK).with_close();
+    /// let mut client = TestClient::in_process(Router::new().route("/", get(handler)))?;
+    /// assert_eq!(client.get("/").send()?.header("connection"), Some("close"));
+    /// # Ok::<(), armature_core::Error>(())
+    /// ```
     #[must_use]
     pub fn with_close(mut self) -> Self {
         self.close = true;
@@ -274,33 +373,76 @@ impl Response {
     }
 
     /// The status.
+    ///
+    /// ```
+    /// use armature_core::{IntoResponse, StatusCode};
+    ///
+    /// assert_eq!("text".into_response().status_code(), StatusCode::OK);
+    /// ```
     #[must_use]
     pub fn status_code(&self) -> StatusCode {
         self.status
     }
 
     /// The body.
+    ///
+    /// ```
+    /// use armature_core::IntoResponse;
+    ///
+    /// assert_eq!("text".into_response().body().length(), Some(4));
+    /// ```
     #[must_use]
     pub fn body(&self) -> &Body {
         &self.body
     }
 
     /// Takes the body out, to put another in its place.
+    ///
+    /// ```
+    /// use armature_core::IntoResponse;
+    ///
+    /// let mut response = "text".into_response();
+    /// assert_eq!(response.take_body().as_slice(), b"text");
+    /// assert_eq!(response.body().length(), Some(0));
+    /// ```
     pub fn take_body(&mut self) -> Body {
         std::mem::take(&mut self.body)
     }
 
     /// Puts another body in the place of this one.
+    ///
+    /// ```
+    /// use armature_core::IntoResponse;
+    ///
+    /// let mut response = "text".into_response();
+    /// response.set_body("another");
+    /// assert_eq!(response.body().as_slice(), b"another");
+    /// ```
     pub fn set_body(&mut self, body: impl Into<Body>) {
         self.body = body.into();
     }
 
     /// Sets the status.
+    ///
+    /// ```
+    /// use armature_core::{IntoResponse, StatusCode};
+    ///
+    /// let mut response = "later".into_response();
+    /// response.set_status(StatusCode::ACCEPTED);
+    /// assert_eq!(response.status_code(), StatusCode::ACCEPTED);
+    /// ```
     pub fn set_status(&mut self, status: StatusCode) {
         self.status = status;
     }
 
     /// The same response, with the reason why it is no better one. The client does not see it; the access log does.
+    ///
+    /// ```
+    /// use armature_core::{Response, StatusCode};
+    ///
+    /// let response = Response::status(StatusCode::BAD_GATEWAY).with_cause("the other server has no disk left");
+    /// assert_eq!(response.cause().unwrap().to_string(), "the other server has no disk left");
+    /// ```
     #[must_use]
     pub fn with_cause(mut self, cause: impl Into<Box<dyn error::Error>>) -> Self {
         self.rare().cause = Some(cause.into());
@@ -308,6 +450,14 @@ impl Response {
     }
 
     /// Why it is no better response.
+    ///
+    /// ```
+    /// use armature_core::{Failure, IntoResponse, StatusCode};
+    ///
+    /// let failure = Failure::new(StatusCode::CONFLICT, "there is one already").because("row 7");
+    /// assert_eq!(failure.into_response().cause().unwrap().to_string(), "row 7");
+    /// assert!("text".into_response().cause().is_none());
+    /// ```
     #[must_use]
     pub fn cause(&self) -> Option<&(dyn error::Error + 'static)> {
         self.rare.as_ref()?.cause.as_deref()
@@ -319,6 +469,12 @@ impl Response {
     }
 
     /// The fields that the handler set, the content type included, as a map of the `http` crate.
+    ///
+    /// ```
+    /// use armature_core::{IntoResponse, http::header};
+    ///
+    /// assert_eq!("text".into_response().header_map()[header::CONTENT_TYPE], "text/plain; charset=utf-8");
+    /// ```
     #[must_use]
     pub fn header_map(&self) -> HeaderMap {
         let mut map = HeaderMap::new();

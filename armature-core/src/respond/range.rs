@@ -6,6 +6,17 @@
 use std::ops::Range;
 
 /// What a Range field comes to for a body of known length.
+///
+/// ```
+/// use armature_core::{StatusCode, respond::{RangeOf, byte_range}};
+///
+/// let status = match byte_range(b"bytes=200-", 100) {
+///     RangeOf::Whole => StatusCode::OK,
+///     RangeOf::Part(_) => StatusCode::PARTIAL_CONTENT,
+///     RangeOf::Nothing => StatusCode::RANGE_NOT_SATISFIABLE,
+/// };
+/// assert_eq!(status, StatusCode::RANGE_NOT_SATISFIABLE);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RangeOf {
     /// All of it: no range, several, another unit than bytes, or malformed. 200.

@@ -44,17 +44,31 @@ pub struct Redirect {
 
 /// The target of a redirect has control characters: it is no part of a URI, and may be an attempt at a header of its own.
 /// As a response it is 500.
+///
+/// ```
+/// use armature_core::{Redirect, respond::BadTarget};
+///
+/// assert_eq!(Redirect::found("/a\r\nset-cookie: b=c"), Err(BadTarget));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BadTarget;
 
 macro_rules! redirects {
-    ($($name:ident $status:ident $doc:literal)*) => {
+    ($($name:ident $status:ident $number:literal $doc:literal)*) => {
         impl Redirect {
             $(
-                #[doc = $doc]
+                #[doc = concat!($number, ": ", $doc)]
                 ///
                 /// # Errors
                 /// [`BadTarget`] when the target has control characters.
+                ///
+                /// ```
+                /// use armature_core::{IntoResponse, Redirect};
+                ///
+                #[doc = concat!("let response = Redirect::", stringify!($name), "(\"/notes/7\")?.into_response();")]
+                #[doc = concat!("assert_eq!(response.status_code(), ", $number, ");")]
+                /// # Ok::<(), armature_core::respond::BadTarget>(())
+                /// ```
                 pub fn $name(target: impl AsRef<str>) -> Result<Self, BadTarget> {
                     Self::new(StatusCode::$status, target.as_ref())
                 }
@@ -64,11 +78,11 @@ macro_rules! redirects {
 }
 
 redirects! {
-    moved_permanently MOVED_PERMANENTLY "301: it is elsewhere for good. A POST may come back as GET."
-    found FOUND "302: it is elsewhere for now. A POST may come back as GET."
-    see_other SEE_OTHER "303: what came of the request is to be fetched there, by GET. The answer to a form."
-    temporary TEMPORARY_REDIRECT "307: the same request is to be sent there, this time."
-    permanent PERMANENT_REDIRECT "308: the same request is to be sent there, from now on."
+    moved_permanently MOVED_PERMANENTLY 301 "it is elsewhere for good. A POST may come back as GET."
+    found FOUND 302 "it is elsewhere for now. A POST may come back as GET."
+    see_other SEE_OTHER 303 "what came of the request is to be fetched there, by GET. The answer to a form."
+    temporary TEMPORARY_REDIRECT 307 "the same request is to be sent there, this time."
+    permanent PERMANENT_REDIRECT 308 "the same request is to be sent there, from now on."
 }
 
 impl Redirect {
