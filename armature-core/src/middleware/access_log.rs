@@ -36,6 +36,20 @@ pub struct AccessLog(());
 
 impl AccessLog {
     /// The log.
+    ///
+    /// ```
+    /// use armature_core::{Router, get, middleware::AccessLog, test::TestClient};
+    /// use tracing_subscriber::fmt;
+    ///
+    /// let (log, name) = tempfile::NamedTempFile::new().unwrap().into_parts();
+    /// let subscriber = fmt().with_writer(log).finish();
+    /// let app = Router::new().route("/", get(async || "hello")).layer(AccessLog::new());
+    /// let mut client = TestClient::in_process(app)?;
+    /// let answer = tracing::subscriber::with_default(subscriber, || client.get("/").send())?;
+    /// assert_eq!(answer.text(), "hello");
+    /// assert!(std::fs::read_to_string(&name).unwrap().contains("armature_core::access"));
+    /// # Ok::<(), armature_core::Error>(())
+    /// ```
     #[must_use]
     pub fn new() -> Self {
         Self(())
@@ -43,6 +57,8 @@ impl AccessLog {
 }
 
 /// What is noted of a request until there is a response.
+// No program names what a hook keeps.
+#[doc(hidden)]
 #[derive(Debug)]
 pub struct Entry {
     /// Method and path, in a buffer of the pool.

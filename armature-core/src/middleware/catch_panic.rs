@@ -39,6 +39,14 @@ impl Default for CatchPanic {
 
 impl CatchPanic {
     /// Answers with an empty 500.
+    ///
+    /// ```
+    /// use armature_core::{Router, StatusCode, get, middleware::CatchPanic, test::TestClient};
+    ///
+    /// let app = Router::new().route("/", get(async || ["a"][1..2].concat())).layer(CatchPanic::new());
+    /// assert_eq!(TestClient::in_process(app)?.get("/").send()?.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    /// # Ok::<(), armature_core::Error>(())
+    /// ```
     #[must_use]
     pub fn new() -> Self {
         Self(|_| StatusCode::INTERNAL_SERVER_ERROR)
@@ -51,6 +59,15 @@ where
     R: IntoResponse,
 {
     /// Answers with what `respond` makes of what the handler panicked with.
+    ///
+    /// ```
+    /// use armature_core::{Router, get, middleware::CatchPanic, test::TestClient};
+    ///
+    /// let caught = CatchPanic::with(|payload| payload.downcast_ref::<&str>().copied().unwrap_or("it panicked"));
+    /// let app = Router::new().route("/", get(async || if true { panic!("no way") } else { "text" })).layer(caught);
+    /// assert_eq!(TestClient::in_process(app)?.get("/").send()?.text(), "no way");
+    /// # Ok::<(), armature_core::Error>(())
+    /// ```
     #[must_use]
     pub fn with(respond: F) -> Self {
         Self(respond)

@@ -25,6 +25,35 @@ const BYTES_MIN: u64 = 1_024;
 const STEP_BYTES: usize = 65_536;
 
 /// A content coding, such as gzip.
+///
+/// ```
+/// use armature_core::middleware::{Coding, Encoder};
+/// # use armature_core::body::StreamError;
+///
+/// /// All in lower case, which is less for the eye.
+/// struct Lower;
+///
+/// impl Coding for Lower {
+///     fn name(&self) -> &'static str {
+///         "x-lower"
+///     }
+///
+///     fn encoder(&self) -> Box<dyn Encoder> {
+///         Box::new(Lower)
+///     }
+/// }
+/// # impl Encoder for Lower {
+/// #     fn encode(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), StreamError> { out.extend(bytes.to_ascii_lowercase()); Ok(()) }
+/// #     fn flush(&mut self, _: &mut Vec<u8>) -> Result<(), StreamError> { Ok(()) }
+/// #     fn finish(&mut self, _: &mut Vec<u8>) -> Result<(), StreamError> { Ok(()) }
+/// # }
+/// # use armature_core::{Router, get, middleware::Compression, test::TestClient};
+/// #
+/// # let app = Router::new().route("/", get(async || "A".repeat(2_000))).layer(Compression::new().with(Lower));
+/// # let answer = TestClient::in_process(app)?.get("/").header("accept-encoding", "x-lower").send()?;
+/// # assert!(answer.header("content-encoding") == Some("x-lower") && answer.text().starts_with("aaa"));
+/// # Ok::<(), armature_core::Error>(())
+/// ```
 pub trait Coding: 'static {
     /// Its name in Accept-Encoding and Content-Encoding, in lower case.
     fn name(&self) -> &'static str;
@@ -34,6 +63,36 @@ pub trait Coding: 'static {
 }
 
 /// Encodes one body.
+///
+/// ```
+/// use armature_core::{body::StreamError, middleware::Encoder};
+///
+/// /// Keeps bytes until it has so many as a block needs.
+/// struct Blocks(Vec<u8>);
+///
+/// impl Encoder for Blocks {
+///     fn encode(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), StreamError> {
+///         self.0.extend(bytes);
+///         if self.0.len() >= 4 { self.flush(out) } else { Ok(()) }
+///     }
+///
+///     fn flush(&mut self, out: &mut Vec<u8>) -> Result<(), StreamError> {
+///         out.push(self.0.len() as u8);
+///         out.append(&mut self.0);
+///         Ok(())
+///     }
+///
+///     fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), StreamError> {
+///         self.flush(out)
+///     }
+/// }
+///
+/// let (mut encoder, mut out) = (Blocks(Vec::new()), Vec::new());
+/// encoder.encode(b"abcd", &mut out)?;
+/// encoder.finish(&mut out)?;
+/// assert_eq!(out, b"\x04abcd\x00");
+/// # Ok::<(), StreamError>(())
+/// ```
 pub trait Encoder {
     /// Takes bytes in, and appends to `out` what that yields.
     ///
@@ -109,12 +168,36 @@ impl fmt::Debug for Compression {
 
 impl Compression {
     /// No coding yet.
+    ///
+    /// ```
+    /// use armature_core::{Router, get, middleware::Compression, test::TestClient};
+    ///
+    /// let app = Router::new().route("/", get(async || "text".repeat(1_000))).layer(Compression::new());
+    /// let answer = TestClient::in_process(app)?.get("/").header("accept-encoding", "gzip").send()?;
+    /// assert_eq!(answer.header("content-encoding"), None); // As long as it is given no coding.
+    /// # Ok::<(), armature_core::Error>(())
+    /// ```
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
     /// One more coding.
+    ///
+    /// ```
+    /// # use armature_core::{body::StreamError, middleware::Encoder};
+    /// use armature_core::middleware::{Coding, Compression};
+    ///
+    /// fn codings(gzip: impl Coding, brotli: impl Coding) -> Compression {
+    ///     Compression::new().with(brotli).with(gzip) // Who likes both gets Brotli.
+    /// }
+    /// # struct Named(&'static str);
+    /// # impl Coding for Named {
+    /// #     fn name(&self) -> &'static str { self.0 }
+    /// #     fn encoder(&self) -> Box<dyn Encoder> { unreachable!() }
+    /// # }
+    /// # assert_eq!(format!("{:?}", codings(Named("gzip"), Named("br"))), r#"["br", "gzip"]"#);
+    /// ```
     #[must_use]
     pub fn with(mut self, coding: impl Coding) -> Self {
         self.codings.push(Rc::new(coding));

@@ -28,6 +28,8 @@ pub struct ConcurrencyLimit {
 }
 
 /// A request that is with its handler.
+// No program names what a hook keeps.
+#[doc(hidden)]
 #[derive(Debug)]
 pub struct Running(Rc<Cell<usize>>);
 
@@ -39,12 +41,31 @@ impl Drop for Running {
 
 impl ConcurrencyLimit {
     /// Lets `max` requests in.
+    ///
+    /// ```
+    /// use armature_core::{Router, StatusCode, get, middleware::ConcurrencyLimit, test::TestClient};
+    ///
+    /// let app = |max| Router::new().route("/", get(async || "let in")).layer(ConcurrencyLimit::new(max));
+    /// assert_eq!(TestClient::in_process(app(1))?.get("/").send()?.text(), "let in");
+    /// assert_eq!(TestClient::in_process(app(0))?.get("/").send()?.status(), StatusCode::SERVICE_UNAVAILABLE);
+    /// # Ok::<(), armature_core::Error>(())
+    /// ```
     #[must_use]
     pub fn new(max: usize) -> Self {
         Self { running: Rc::default(), max, retry_after_s: 1 }
     }
 
     /// Has clients that are turned away come back after this time in place of one second. It is sent in whole seconds.
+    ///
+    /// ```
+    /// use armature_core::{Router, get, middleware::ConcurrencyLimit, test::TestClient};
+    /// use std::time::Duration;
+    ///
+    /// let closed = ConcurrencyLimit::new(0).retry_after(Duration::from_secs(30));
+    /// let mut client = TestClient::in_process(Router::new().route("/", get(async || ())).layer(closed))?;
+    /// assert_eq!(client.get("/").send()?.header("retry-after"), Some("30"));
+    /// # Ok::<(), armature_core::Error>(())
+    /// ```
     #[must_use]
     pub fn retry_after(self, time: Duration) -> Self {
         Self { retry_after_s: time.as_secs(), ..self }

@@ -56,6 +56,8 @@ enum Headers {
 }
 
 /// What a response is told of its request's origin.
+// No program names what a hook keeps.
+#[doc(hidden)]
 #[derive(Debug)]
 pub struct Verdict {
     /// The value of Access-Control-Allow-Origin.
@@ -75,6 +77,15 @@ impl Cors {
     }
 
     /// Pages of any origin, without credentials.
+    ///
+    /// ```
+    /// use armature_core::{Router, get, middleware::Cors, test::TestClient};
+    ///
+    /// let app = Router::new().route("/", get(async || ())).layer(Cors::any());
+    /// let answer = TestClient::in_process(app)?.get("/").header("origin", "https://example.org").send()?;
+    /// assert_eq!(answer.header("access-control-allow-origin"), Some("*"));
+    /// # Ok::<(), armature_core::Error>(())
+    /// ```
     #[must_use]
     pub fn any() -> Self {
         Self::of(Origins::Any)
@@ -84,6 +95,18 @@ impl Cors {
     ///
     /// # Panics
     /// When one cannot be an origin: the scheme, host and port have no path behind them, nor even a `/`.
+    ///
+    /// ```
+    /// use armature_core::{Router, get, middleware::Cors, test::TestClient};
+    ///
+    /// let cors = Cors::origins(["https://example.org", "http://localhost:3000"]);
+    /// let mut client = TestClient::in_process(Router::new().route("/", get(async || ())).layer(cors))?;
+    /// let answer = client.get("/").header("origin", "http://localhost:3000").send()?;
+    /// assert_eq!(answer.header("access-control-allow-origin"), Some("http://localhost:3000"));
+    /// let answer = client.get("/").header("origin", "https://example.com").send()?;
+    /// assert_eq!(answer.header("access-control-allow-origin"), None);
+    /// # Ok::<(), armature_core::Error>(())
+    /// ```
     #[must_use]
     pub fn origins<'a>(origins: impl IntoIterator<Item = &'a str>) -> Self {
         let value = |origin: &str| {
@@ -96,6 +119,16 @@ impl Cors {
     }
 
     /// Pages of the origins of which `is_allowed` says so.
+    ///
+    /// ```
+    /// use armature_core::{Router, get, middleware::Cors, test::TestClient};
+    ///
+    /// let cors = Cors::origins_if(|origin| origin.ends_with(".example.org"));
+    /// let mut client = TestClient::in_process(Router::new().route("/", get(async || ())).layer(cors))?;
+    /// let answer = client.get("/").header("origin", "https://a.example.org").send()?;
+    /// assert_eq!(answer.header("access-control-allow-origin"), Some("https://a.example.org"));
+    /// # Ok::<(), armature_core::Error>(())
+    /// ```
     #[must_use]
     pub fn origins_if(is_allowed: impl Fn(&str) -> bool + 'static) -> Self {
         Self::of(Origins::If(Rc::new(is_allowed)))
@@ -111,6 +144,16 @@ impl Cors {
     /// # Panics
     /// With [`any`](Self::any): the standard does not allow `*` with credentials, and to name whatever origin asks in its place
     /// would hand every user's data to every page.
+    ///
+    /// ```
+    /// use armature_core::{Router, get, middleware::Cors, test::TestClient};
+    ///
+    /// let cors = Cors::origins(["https://example.org"]).credentials();
+    /// let mut client = TestClient::in_process(Router::new().route("/", get(async || ())).layer(cors))?;
+    /// let answer = client.get("/").header("origin", "https://example.org").send()?;
+    /// assert_eq!(answer.header("access-control-allow-credentials"), Some("true"));
+    /// # Ok::<(), armature_core::Error>(())
+    /// ```
     #[must_use]
     pub fn credentials(self) -> Self {
         assert!(!matches!(self.0.origins, Origins::Any), "credentials are for origins that are listed or asked about");
@@ -121,6 +164,17 @@ impl Cors {
     ///
     /// # Panics
     /// When it is not a field's value.
+    ///
+    /// ```
+    /// use armature_core::{Router, middleware::Cors, put, test::TestClient};
+    ///
+    /// let app = Router::new().route("/", put(async || ())).layer(Cors::any().methods("PUT, DELETE"));
+    /// let mut client = TestClient::in_process(app)?;
+    /// let preflight = client.options("/").header("origin", "https://example.org");
+    /// let answer = preflight.header("access-control-request-method", "PUT").send()?;
+    /// assert_eq!(answer.header("access-control-allow-methods"), Some("PUT, DELETE"));
+    /// # Ok::<(), armature_core::Error>(())
+    /// ```
     #[must_use]
     pub fn methods(self, methods: &str) -> Self {
         let methods = HeaderValue::from_str(methods).expect("methods are printable ASCII");
@@ -128,24 +182,67 @@ impl Cors {
     }
 
     /// Requests may have these fields; the few that simple requests have need no leave.
+    ///
+    /// ```
+    /// use armature_core::{Router, http::header, middleware::Cors, put, test::TestClient};
+    ///
+    /// let app = Router::new().route("/", put(async || ())).layer(Cors::any().headers([header::CONTENT_TYPE]));
+    /// let mut client = TestClient::in_process(app)?;
+    /// let preflight = client.options("/").header("origin", "https://example.org");
+    /// let answer = preflight.header("access-control-request-method", "PUT").send()?;
+    /// assert_eq!(answer.header("access-control-allow-headers"), Some("content-type"));
+    /// # Ok::<(), armature_core::Error>(())
+    /// ```
     #[must_use]
     pub fn headers(self, names: impl IntoIterator<Item = HeaderName>) -> Self {
         self.set(|policy| policy.headers = Headers::Listed(list(names)))
     }
 
     /// Requests may have any fields.
+    ///
+    /// ```
+    /// use armature_core::{Router, middleware::Cors, put, test::TestClient};
+    ///
+    /// let mut client = TestClient::in_process(Router::new().route("/", put(async || ())).layer(Cors::any().any_headers()))?;
+    /// let preflight = client.options("/").header("origin", "https://example.org");
+    /// let preflight = preflight.header("access-control-request-method", "PUT");
+    /// let answer = preflight.header("access-control-request-headers", "x-a").send()?;
+    /// assert_eq!(answer.header("access-control-allow-headers"), Some("x-a"));
+    /// # Ok::<(), armature_core::Error>(())
+    /// ```
     #[must_use]
     pub fn any_headers(self) -> Self {
         self.set(|policy| policy.headers = Headers::Asked)
     }
 
     /// Pages may read these fields of responses, beside the few that they always may.
+    ///
+    /// ```
+    /// use armature_core::{Router, get, http::header, middleware::Cors, test::TestClient};
+    ///
+    /// let app = Router::new().route("/", get(async || ())).layer(Cors::any().expose([header::ETAG]));
+    /// let answer = TestClient::in_process(app)?.get("/").header("origin", "https://example.org").send()?;
+    /// assert_eq!(answer.header("access-control-expose-headers"), Some("etag"));
+    /// # Ok::<(), armature_core::Error>(())
+    /// ```
     #[must_use]
     pub fn expose(self, names: impl IntoIterator<Item = HeaderName>) -> Self {
         self.set(|policy| policy.exposed = list(names))
     }
 
     /// Browsers may remember an answer to a preflight request for so long, in whole seconds; without it they do for five.
+    ///
+    /// ```
+    /// use armature_core::{Router, middleware::Cors, put, test::TestClient};
+    /// use std::time::Duration;
+    ///
+    /// let cors = Cors::any().max_age(Duration::from_secs(600));
+    /// let mut client = TestClient::in_process(Router::new().route("/", put(async || ())).layer(cors))?;
+    /// let preflight = client.options("/").header("origin", "https://example.org");
+    /// let answer = preflight.header("access-control-request-method", "PUT").send()?;
+    /// assert_eq!(answer.header("access-control-max-age"), Some("600"));
+    /// # Ok::<(), armature_core::Error>(())
+    /// ```
     #[must_use]
     pub fn max_age(self, time: Duration) -> Self {
         self.set(|policy| policy.max_age_s = Some(time.as_secs()))

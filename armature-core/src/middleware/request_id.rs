@@ -19,6 +19,15 @@ use crate::{
 const BYTES_MAX: usize = 72;
 
 /// The id of a request, for the extractor [`Extension`](crate::extract::Extension).
+///
+/// ```
+/// use armature_core::{Router, extract::Extension, get, middleware::{RequestId, SetRequestId}, test::TestClient};
+///
+/// let handler = async |Extension(id): Extension<RequestId>| format!("request {id}");
+/// let mut client = TestClient::in_process(Router::new().route("/", get(handler)).layer(SetRequestId::new()))?;
+/// assert_eq!(client.get("/").header("x-request-id", "a-1").send()?.text(), "request a-1");
+/// # Ok::<(), armature_core::Error>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct RequestId {
     bytes: [u8; BYTES_MAX],
@@ -52,6 +61,15 @@ impl RequestId {
     }
 
     /// The id as text.
+    ///
+    /// ```
+    /// use armature_core::{Router, extract::Extension, get, middleware::{RequestId, SetRequestId}, test::TestClient};
+    ///
+    /// let handler = async |Extension(id): Extension<RequestId>| id.as_str().len().to_string();
+    /// let mut client = TestClient::in_process(Router::new().route("/", get(handler)).layer(SetRequestId::new()))?;
+    /// assert_eq!(client.get("/").send()?.text(), "32");
+    /// # Ok::<(), armature_core::Error>(())
+    /// ```
     #[must_use]
     pub fn as_str(&self) -> &str {
         text(self.as_bytes())
@@ -114,12 +132,29 @@ impl Default for SetRequestId {
 
 impl SetRequestId {
     /// Ids in `X-Request-Id`.
+    ///
+    /// ```
+    /// use armature_core::{Router, get, middleware::SetRequestId, test::TestClient};
+    ///
+    /// let mut client = TestClient::in_process(Router::new().route("/", get(async || ())).layer(SetRequestId::new()))?;
+    /// assert_ne!(client.get("/").send()?.header("x-request-id"), client.get("/").send()?.header("x-request-id"));
+    /// # Ok::<(), armature_core::Error>(())
+    /// ```
     #[must_use]
     pub fn new() -> Self {
         Self { name: HeaderName::from_static("x-request-id"), made: Rc::default() }
     }
 
     /// Ids in another field.
+    ///
+    /// ```
+    /// use armature_core::{Router, get, http::HeaderName, middleware::SetRequestId, test::TestClient};
+    ///
+    /// let ids = SetRequestId::new().in_field(HeaderName::from_static("x-trace"));
+    /// let mut client = TestClient::in_process(Router::new().route("/", get(async || ())).layer(ids))?;
+    /// assert_eq!(client.get("/").header("x-trace", "a-1").send()?.header("x-trace"), Some("a-1"));
+    /// # Ok::<(), armature_core::Error>(())
+    /// ```
     #[must_use]
     pub fn in_field(self, name: HeaderName) -> Self {
         Self { name, ..self }

@@ -43,6 +43,14 @@ impl Default for SecurityHeaders {
 
 impl SecurityHeaders {
     /// The fields of the table above.
+    ///
+    /// ```
+    /// use armature_core::{Router, get, middleware::SecurityHeaders, test::TestClient};
+    ///
+    /// let mut client = TestClient::in_process(Router::new().route("/", get(async || ())).layer(SecurityHeaders::new()))?;
+    /// assert_eq!(client.get("/").send()?.header("x-content-type-options"), Some("nosniff"));
+    /// # Ok::<(), armature_core::Error>(())
+    /// ```
     #[must_use]
     pub fn new() -> Self {
         let fields = [
@@ -56,6 +64,15 @@ impl SecurityHeaders {
     }
 
     /// Another value for a field, or another field.
+    ///
+    /// ```
+    /// use armature_core::{Router, get, http::{HeaderValue, header}, middleware::SecurityHeaders, test::TestClient};
+    ///
+    /// let headers = SecurityHeaders::new().with(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    /// let mut client = TestClient::in_process(Router::new().route("/", get(async || ())).layer(headers))?;
+    /// assert_eq!(client.get("/").send()?.header("referrer-policy"), Some("no-referrer"));
+    /// # Ok::<(), armature_core::Error>(())
+    /// ```
     #[must_use]
     pub fn with(self, name: HeaderName, value: HeaderValue) -> Self {
         let mut without = self.without(&name);
@@ -64,6 +81,15 @@ impl SecurityHeaders {
     }
 
     /// No such field.
+    ///
+    /// ```
+    /// use armature_core::{Router, get, http::header, middleware::SecurityHeaders, test::TestClient};
+    ///
+    /// let headers = SecurityHeaders::new().without(&header::X_FRAME_OPTIONS);
+    /// let mut client = TestClient::in_process(Router::new().route("/", get(async || ())).layer(headers))?;
+    /// assert_eq!(client.get("/").send()?.header("x-frame-options"), None);
+    /// # Ok::<(), armature_core::Error>(())
+    /// ```
     #[must_use]
     pub fn without(mut self, name: &HeaderName) -> Self {
         Rc::make_mut(&mut self.fields).retain(|(candidate, _)| candidate != name);

@@ -41,12 +41,31 @@ pub struct Timeout {
 
 impl Timeout {
     /// Gives handlers so long.
+    ///
+    /// ```
+    /// use armature_core::{Router, StatusCode, get, middleware::Timeout, test::TestClient};
+    /// use std::{future::pending, time::Duration};
+    ///
+    /// let app = Router::new().route("/", get(|| pending::<()>()).layer(Timeout::new(Duration::from_millis(10))));
+    /// assert_eq!(TestClient::in_process(app)?.get("/").send()?.status(), StatusCode::SERVICE_UNAVAILABLE);
+    /// # Ok::<(), armature_core::Error>(())
+    /// ```
     #[must_use]
     pub fn new(after: Duration) -> Self {
         Self { after, status: StatusCode::SERVICE_UNAVAILABLE }
     }
 
     /// Answers with this status in place of 503.
+    ///
+    /// ```
+    /// use armature_core::{Router, StatusCode, get, middleware::Timeout, test::TestClient};
+    /// use std::{future::pending, time::Duration};
+    ///
+    /// let timeout = Timeout::new(Duration::from_millis(10)).with_status(StatusCode::GATEWAY_TIMEOUT);
+    /// let mut client = TestClient::in_process(Router::new().route("/", get(|| pending::<()>())).layer(timeout))?;
+    /// assert_eq!(client.get("/").send()?.status(), StatusCode::GATEWAY_TIMEOUT);
+    /// # Ok::<(), armature_core::Error>(())
+    /// ```
     #[must_use]
     pub fn with_status(self, status: StatusCode) -> Self {
         Self { status, ..self }

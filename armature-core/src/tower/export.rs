@@ -46,6 +46,20 @@ pub fn into_tower(service: impl Service) -> TowerService {
 }
 
 /// See [`into_tower`].
+///
+/// ```
+/// use armature_core::{Router, get, tower::{TowerService, into_tower}};
+/// use tower::ServiceExt;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let service: TowerService = into_tower(Router::new().route("/", get(async || "hello")).build()?);
+/// let request = http::Request::get("http://localhost/").body(String::new())?;
+/// let answer = service.oneshot(request).await?;
+/// assert_eq!(answer.status(), 200);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct TowerService {
     service: Rc<dyn Service>,
@@ -68,6 +82,20 @@ impl TowerService {
 
     /// The same service with other bounds on heads and bodies. The deadlines, and what is about connections, are those of the
     /// server that serves it.
+    ///
+    /// ```
+    /// use armature_core::{Limits, Router, post, tower::into_tower};
+    /// use tower::ServiceExt;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let routes = Router::new().route("/", post(async |text: String| text)).build()?;
+    /// let service = into_tower(routes).with_limits(Limits { body_bytes_max: 3, ..Limits::default() });
+    /// let answer = service.oneshot(http::Request::post("http://localhost/").body("four".to_owned())?).await?;
+    /// assert_eq!(answer.status(), 413);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn with_limits(self, limits: Limits) -> Self {
         Self { limits: Rc::new(limits), ..self }
@@ -118,6 +146,20 @@ where
 }
 
 /// An answer that a [`TowerService`] is working on.
+///
+/// ```
+/// use armature_core::{Router, get, tower::{Answering, into_tower}};
+/// use tower::Service;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let mut service = into_tower(Router::new().route("/", get(async || "hello")).build()?);
+/// let request = http::Request::get("http://localhost/").body(String::new())?;
+/// let answering: Answering = service.call(request);
+/// assert_eq!(answering.await?.status(), 200);
+/// # Ok(())
+/// # }
+/// ```
 pub struct Answering {
     state: State,
     slot: Slot,

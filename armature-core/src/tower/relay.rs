@@ -17,6 +17,19 @@ use crate::{
 };
 
 /// The body of a request to a service of tower. It can be read until the service has answered.
+///
+/// ```
+/// use armature_core::{Router, test::TestClient, tower::{SendBody, from_tower}};
+/// use http_body_util::BodyExt;
+///
+/// let echo = tower::service_fn(async |request: http::Request<SendBody>| {
+///     let body = request.into_body().collect().await?;
+///     Ok::<_, armature_core::body::BodyError>(http::Response::new(http_body_util::Full::new(body.to_bytes())))
+/// });
+/// let mut client = TestClient::in_process(Router::new().route_service("/", from_tower(echo)))?;
+/// assert_eq!(client.post("/").body("hello").send()?.text(), "hello");
+/// # Ok::<(), armature_core::Error>(())
+/// ```
 pub struct SendBody(Source);
 
 enum Source {

@@ -44,6 +44,16 @@ pub fn from_tower<S>(service: S) -> FromTower<S> {
 }
 
 /// See [`from_tower`].
+///
+/// ```
+/// use armature_core::{Router, test::TestClient, tower::{FromTower, from_tower}};
+/// use tower_http::services::ServeDir;
+///
+/// let sources: FromTower<ServeDir> = from_tower(ServeDir::new("src")).below_route();
+/// let mut client = TestClient::in_process(Router::new().route_service("/src/{*path}", sources))?;
+/// assert!(client.get("/src/lib.rs").send()?.text().contains("pub mod tower;"));
+/// # Ok::<(), armature_core::Error>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct FromTower<S> {
     service: S,
@@ -52,6 +62,17 @@ pub struct FromTower<S> {
 
 impl<S> FromTower<S> {
     /// Has the service see as its path what the last parameter of the route's pattern stands for, behind a `/`.
+    ///
+    /// ```
+    /// use armature_core::{Router, StatusCode, test::TestClient, tower::{SendBody, from_tower}};
+    ///
+    /// let path = tower::service_fn(async |request: http::Request<SendBody>| {
+    ///     Ok::<_, std::convert::Infallible>(http::Response::new(request.uri().path().to_owned()))
+    /// });
+    /// let app = Router::new().route_service("/files/{*path}", from_tower(path).below_route());
+    /// assert_eq!(TestClient::in_process(app)?.get("/files/a.txt").send()?.text(), "/a.txt");
+    /// # Ok::<(), armature_core::Error>(())
+    /// ```
     #[must_use]
     pub fn below_route(self) -> Self {
         Self { is_below_route: true, ..self }
@@ -135,6 +156,18 @@ pub fn from_tower_layer<L>(layer: L) -> FromTowerLayer<L> {
 }
 
 /// See [`from_tower_layer`].
+///
+/// ```
+/// use armature_core::{Router, get, http::{HeaderValue, header}, test::TestClient};
+/// use armature_core::tower::{FromTowerLayer, from_tower_layer};
+/// use tower_http::set_header::SetResponseHeaderLayer;
+///
+/// let age = SetResponseHeaderLayer::overriding(header::AGE, HeaderValue::from(7));
+/// let age: FromTowerLayer<SetResponseHeaderLayer<HeaderValue>> = from_tower_layer(age);
+/// let mut client = TestClient::in_process(Router::new().route("/", get(async || ())).layer(age))?;
+/// assert_eq!(client.get("/").send()?.header("age"), Some("7"));
+/// # Ok::<(), armature_core::Error>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct FromTowerLayer<L>(L);
 
@@ -155,6 +188,17 @@ where
 }
 
 /// A service that a layer of tower has made around one of this crate.
+///
+/// ```
+/// use armature_core::{Router, get, middleware::Stack, test::TestClient, tower::{Served, TowerService, from_tower_layer}};
+/// use tower::layer::util::Identity;
+///
+/// let routes = Router::new().route("/", get(async || "hello")).build()?;
+/// let served: Served<TowerService> = from_tower_layer(Identity::new()).around(routes);
+/// let app = Router::new().route_service("/", served);
+/// assert_eq!(TestClient::in_process(app)?.get("/").send()?.text(), "hello");
+/// # Ok::<(), armature_core::Error>(())
+/// ```
 pub struct Served<S> {
     service: S,
     passages: Rc<Passages>,
