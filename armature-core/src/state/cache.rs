@@ -45,6 +45,13 @@ pub struct ReadCache<K, V> {
 impl<K: Eq + Hash, V: Clone> ReadCache<K, V> {
     /// An empty cache with room for `entries_max` entries. Its shards have equal room each, so that it may hold a few
     /// more, as [`capacity`](Self::capacity) says; a shard whose share of the keys is larger forgets a little earlier.
+    ///
+    /// ```
+    /// use armature_core::state::ReadCache;
+    ///
+    /// let squares = ReadCache::<u64, u64>::new(1_000);
+    /// assert!(squares.is_empty() && squares.capacity() >= 1_000);
+    /// ```
     #[must_use]
     pub fn new(entries_max: usize) -> Self {
         let entries =
@@ -53,6 +60,14 @@ impl<K: Eq + Hash, V: Clone> ReadCache<K, V> {
     }
 
     /// The same cache, which counts what is done with it from now on.
+    ///
+    /// ```
+    /// use armature_core::state::ReadCache;
+    ///
+    /// let squares = ReadCache::<u64, u64>::new(1_000).with_statistics();
+    /// squares.get(&7);
+    /// assert_eq!(squares.statistics().unwrap().misses, 1);
+    /// ```
     #[must_use]
     pub fn with_statistics(mut self) -> Self {
         self.counters = Counters::on();
@@ -60,6 +75,14 @@ impl<K: Eq + Hash, V: Clone> ReadCache<K, V> {
     }
 
     /// A clone of the value, if it is there.
+    ///
+    /// ```
+    /// use armature_core::state::ReadCache;
+    ///
+    /// let born = ReadCache::new(1_000);
+    /// born.insert("ada".to_owned(), 1815);
+    /// assert_eq!((born.get("ada"), born.get("grace")), (Some(1815), None));
+    /// ```
     pub fn get<Q>(&self, key: &Q) -> Option<V>
     where
         K: Borrow<Q>,
@@ -71,6 +94,15 @@ impl<K: Eq + Hash, V: Clone> ReadCache<K, V> {
     }
 
     /// Puts a value in, in place of the one that was there.
+    ///
+    /// ```
+    /// use armature_core::state::ReadCache;
+    ///
+    /// let born = ReadCache::new(1_000);
+    /// born.insert("ada", 1814);
+    /// born.insert("ada", 1815);
+    /// assert_eq!((born.get("ada"), born.len()), (Some(1815), 1));
+    /// ```
     pub fn insert(&self, key: K, value: V) {
         self.counters.count(Operation::Write);
         self.entries.insert(key, value);
@@ -78,6 +110,14 @@ impl<K: Eq + Hash, V: Clone> ReadCache<K, V> {
 
     /// The value, made by `make` if it is not there. Threads that miss at the same time all make it, and the last one's
     /// stays: none waits for another.
+    ///
+    /// ```
+    /// use armature_core::state::ReadCache;
+    ///
+    /// let squares = ReadCache::new(1_000);
+    /// assert_eq!(squares.get_or_insert_with(7, || 49), 49);
+    /// assert_eq!(squares.get_or_insert_with(7, || unreachable!("it is there")), 49);
+    /// ```
     pub fn get_or_insert_with(&self, key: K, make: impl FnOnce() -> V) -> V {
         if let Some(found) = self.get(&key) {
             return found;
@@ -116,6 +156,14 @@ impl<K: Eq + Hash, V: Clone> ReadCache<K, V> {
     }
 
     /// Takes a value out.
+    ///
+    /// ```
+    /// use armature_core::state::ReadCache;
+    ///
+    /// let born = ReadCache::new(1_000);
+    /// born.insert("ada", 1815);
+    /// assert_eq!((born.remove("ada"), born.remove("ada")), (Some(1815), None));
+    /// ```
     pub fn remove<Q>(&self, key: &Q) -> Option<V>
     where
         K: Borrow<Q>,
@@ -126,30 +174,72 @@ impl<K: Eq + Hash, V: Clone> ReadCache<K, V> {
     }
 
     /// Takes all values out.
+    ///
+    /// ```
+    /// use armature_core::state::ReadCache;
+    ///
+    /// let born = ReadCache::new(1_000);
+    /// born.insert("ada", 1815);
+    /// born.clear();
+    /// assert_eq!(born.get("ada"), None);
+    /// ```
     pub fn clear(&self) {
         self.counters.count(Operation::Write);
         self.entries.clear();
     }
 
     /// Entries that are there.
+    ///
+    /// ```
+    /// use armature_core::state::ReadCache;
+    ///
+    /// let born = ReadCache::new(1_000);
+    /// born.insert("ada", 1815);
+    /// assert_eq!(born.len(), 1);
+    /// ```
     #[must_use]
     pub fn len(&self) -> usize {
         self.entries.len()
     }
 
     /// Whether no entry is there.
+    ///
+    /// ```
+    /// use armature_core::state::ReadCache;
+    ///
+    /// assert!(ReadCache::<u64, u64>::new(1_000).is_empty());
+    /// ```
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 
     /// Entries that there is room for.
+    ///
+    /// ```
+    /// use armature_core::state::ReadCache;
+    ///
+    /// let squares = ReadCache::new(100);
+    /// for number in 0..10_000_u64 {
+    ///     squares.insert(number, number * number);
+    /// }
+    /// assert!(squares.len() as u64 <= squares.capacity());
+    /// ```
     #[must_use]
     pub fn capacity(&self) -> u64 {
         self.entries.capacity()
     }
 
     /// What was done so far; `None` if it is not counted.
+    ///
+    /// ```
+    /// use armature_core::state::ReadCache;
+    ///
+    /// let born = ReadCache::new(1_000).with_statistics();
+    /// born.insert("ada", 1815);
+    /// born.get("ada");
+    /// assert_eq!(born.statistics().unwrap().hits, 1);
+    /// ```
     #[must_use]
     pub fn statistics(&self) -> Option<Statistics> {
         self.counters.read()

@@ -42,12 +42,26 @@ pub struct ReadConfig<T> {
 
 impl<T> ReadConfig<T> {
     /// A configuration with this value.
+    ///
+    /// ```
+    /// use armature_core::state::ReadConfig;
+    ///
+    /// assert_eq!(ReadConfig::new("info").read(|level| **level), "info");
+    /// ```
     #[must_use]
     pub fn new(value: T) -> Self {
         Self { state: ArcSwapState::new(value), changed: Event::new() }
     }
 
     /// The same configuration, which counts what is done with it from now on.
+    ///
+    /// ```
+    /// use armature_core::state::ReadConfig;
+    ///
+    /// let level = ReadConfig::new("info").with_statistics();
+    /// level.store("debug");
+    /// assert_eq!(level.statistics().unwrap().writes, 1);
+    /// ```
     #[must_use]
     pub fn with_statistics(mut self) -> Self {
         self.state = self.state.with_statistics();
@@ -55,22 +69,52 @@ impl<T> ReadConfig<T> {
     }
 
     /// As [`ArcSwapState::read`].
+    ///
+    /// ```
+    /// use armature_core::state::ReadConfig;
+    ///
+    /// assert_eq!(ReadConfig::new("info").read(|level| level.len()), 4);
+    /// ```
     pub fn read<R>(&self, look: impl FnOnce(&Versioned<T>) -> R) -> R {
         self.state.read(look)
     }
 
     /// As [`ArcSwapState::snapshot`].
+    ///
+    /// ```
+    /// use armature_core::state::ReadConfig;
+    ///
+    /// let level = ReadConfig::new("info");
+    /// let before = level.snapshot();
+    /// level.store("debug");
+    /// assert_eq!(**before, "info");
+    /// ```
     #[must_use]
     pub fn snapshot(&self) -> Snapshot<T> {
         self.state.snapshot()
     }
 
     /// As [`ArcSwapState::store`], and wakes all who wait for a change.
+    ///
+    /// ```
+    /// use armature_core::state::ReadConfig;
+    ///
+    /// let level = ReadConfig::new("info");
+    /// assert_eq!(level.store("debug"), level.version());
+    /// ```
     pub fn store(&self, value: T) -> Version {
         self.update(|_| value)
     }
 
     /// As [`ArcSwapState::update`], and wakes all who wait for a change.
+    ///
+    /// ```
+    /// use armature_core::state::ReadConfig;
+    ///
+    /// let limit = ReadConfig::new(10);
+    /// limit.update(|limit| limit * 2);
+    /// assert_eq!(**limit.snapshot(), 20);
+    /// ```
     pub fn update(&self, make: impl FnOnce(&T) -> T) -> Version {
         let version = self.state.update(make);
         self.changed.notify(usize::MAX);
@@ -78,6 +122,15 @@ impl<T> ReadConfig<T> {
     }
 
     /// The present version; never waits. Two that differ tell of a change.
+    ///
+    /// ```
+    /// use armature_core::state::ReadConfig;
+    ///
+    /// let level = ReadConfig::new("info");
+    /// let seen = level.version();
+    /// level.store("debug");
+    /// assert_ne!(level.version(), seen);
+    /// ```
     #[must_use]
     pub fn version(&self) -> Version {
         self.state.version()
@@ -111,6 +164,14 @@ impl<T> ReadConfig<T> {
     }
 
     /// What was done so far; `None` if it is not counted.
+    ///
+    /// ```
+    /// use armature_core::state::ReadConfig;
+    ///
+    /// let level = ReadConfig::new("info").with_statistics();
+    /// level.read(|_| ());
+    /// assert_eq!(level.statistics().unwrap().reads, 1);
+    /// ```
     #[must_use]
     pub fn statistics(&self) -> Option<Statistics> {
         self.state.statistics()

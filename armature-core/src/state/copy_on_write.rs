@@ -33,12 +33,26 @@ pub struct CopyOnWriteState<T> {
 
 impl<T> CopyOnWriteState<T> {
     /// A state with this value.
+    ///
+    /// ```
+    /// use armature_core::state::CopyOnWriteState;
+    ///
+    /// assert_eq!(**CopyOnWriteState::new(7).snapshot(), 7);
+    /// ```
     #[must_use]
     pub fn new(value: T) -> Self {
         Self { value: CachePadded::new(RwLock::new(Arc::new(Versioned::first(value)))), counters: Counters::default() }
     }
 
     /// The same state, which counts what is done with it from now on.
+    ///
+    /// ```
+    /// use armature_core::state::CopyOnWriteState;
+    ///
+    /// let hosts = CopyOnWriteState::new(vec!["a.example"]).with_statistics();
+    /// hosts.write(Vec::clear);
+    /// assert_eq!(hosts.statistics().unwrap().writes, 1);
+    /// ```
     #[must_use]
     pub fn with_statistics(mut self) -> Self {
         self.counters = Counters::on();
@@ -46,6 +60,15 @@ impl<T> CopyOnWriteState<T> {
     }
 
     /// The present value. Waits for a writer.
+    ///
+    /// ```
+    /// use armature_core::state::CopyOnWriteState;
+    ///
+    /// let hosts = CopyOnWriteState::new(vec!["a.example"]);
+    /// let before = hosts.snapshot();
+    /// hosts.write(Vec::clear);
+    /// assert_eq!((before.len(), hosts.snapshot().len()), (1, 0));
+    /// ```
     #[must_use]
     pub fn snapshot(&self) -> Snapshot<T> {
         self.counters.count(Operation::Read);
@@ -53,6 +76,14 @@ impl<T> CopyOnWriteState<T> {
     }
 
     /// Changes the value; snapshots that are out keep what they have. The closure must not touch the same state again.
+    ///
+    /// ```
+    /// use armature_core::state::CopyOnWriteState;
+    ///
+    /// let hosts = CopyOnWriteState::new(vec!["a.example"]);
+    /// assert_eq!(hosts.write(|hosts| hosts.pop()), Some("a.example"));
+    /// assert!(hosts.snapshot().is_empty());
+    /// ```
     pub fn write<R>(&self, change: impl FnOnce(&mut T) -> R) -> R
     where
         T: Clone,
@@ -62,12 +93,27 @@ impl<T> CopyOnWriteState<T> {
     }
 
     /// The present version. Waits for a writer.
+    ///
+    /// ```
+    /// use armature_core::state::CopyOnWriteState;
+    ///
+    /// let hosts = CopyOnWriteState::new(vec!["a.example"]);
+    /// assert_eq!(hosts.snapshot().version(), hosts.version());
+    /// ```
     #[must_use]
     pub fn version(&self) -> Version {
         self.value.read().version()
     }
 
     /// What was done so far; `None` if it is not counted.
+    ///
+    /// ```
+    /// use armature_core::state::CopyOnWriteState;
+    ///
+    /// let hosts = CopyOnWriteState::new(vec!["a.example"]).with_statistics();
+    /// hosts.snapshot();
+    /// assert_eq!(hosts.statistics().unwrap().reads, 1);
+    /// ```
     #[must_use]
     pub fn statistics(&self) -> Option<Statistics> {
         self.counters.read()

@@ -43,12 +43,26 @@ pub struct ReadState<T> {
 
 impl<T> ReadState<T> {
     /// A state with this value.
+    ///
+    /// ```
+    /// use armature_core::state::ReadState;
+    ///
+    /// assert_eq!(ReadState::new(7).read(|value| **value), 7);
+    /// ```
     #[must_use]
     pub fn new(value: T) -> Self {
         Self { value: CachePadded::new(RwLock::new(Versioned::first(value))), counters: Counters::default() }
     }
 
     /// The same state, which counts what is done with it from now on.
+    ///
+    /// ```
+    /// use armature_core::state::ReadState;
+    ///
+    /// let visits = ReadState::new(0).with_statistics();
+    /// visits.write(|visits| *visits += 1);
+    /// assert_eq!(visits.statistics().unwrap().writes, 1);
+    /// ```
     #[must_use]
     pub fn with_statistics(mut self) -> Self {
         self.counters = Counters::on();
@@ -56,12 +70,30 @@ impl<T> ReadState<T> {
     }
 
     /// Reads the value, together with others who read it. Waits for a writer.
+    ///
+    /// ```
+    /// use armature_core::state::ReadState;
+    ///
+    /// let names = ReadState::new(vec!["ada", "grace"]);
+    /// assert!(names.read(|names| names.contains(&"grace")));
+    /// ```
     pub fn read<R>(&self, look: impl FnOnce(&Versioned<T>) -> R) -> R {
         self.counters.count(Operation::Read);
         look(&self.value.read())
     }
 
     /// Changes the value, alone with it. Waits for readers and writers.
+    ///
+    /// ```
+    /// use armature_core::state::ReadState;
+    ///
+    /// let visits = ReadState::new(0);
+    /// let visit = || visits.write(|visits| {
+    ///     *visits += 1;
+    ///     *visits
+    /// });
+    /// assert_eq!((visit(), visit()), (1, 2));
+    /// ```
     pub fn write<R>(&self, change: impl FnOnce(&mut T) -> R) -> R {
         self.counters.count(Operation::Write);
         change(self.value.write().change())
@@ -102,12 +134,30 @@ impl<T> ReadState<T> {
     }
 
     /// The present version. Waits for a writer.
+    ///
+    /// ```
+    /// use armature_core::state::ReadState;
+    ///
+    /// let visits = ReadState::new(0);
+    /// let seen = visits.version();
+    /// visits.write(|visits| *visits += 1);
+    /// assert_ne!(visits.version(), seen);
+    /// ```
     #[must_use]
     pub fn version(&self) -> Version {
         self.value.read().version()
     }
 
     /// What was done so far; `None` if it is not counted.
+    ///
+    /// ```
+    /// use armature_core::state::ReadState;
+    ///
+    /// let visits = ReadState::new(0).with_statistics();
+    /// visits.read(|_| ());
+    /// assert_eq!(visits.statistics().unwrap().reads, 1);
+    /// assert_eq!(ReadState::new(0).statistics(), None);
+    /// ```
     #[must_use]
     pub fn statistics(&self) -> Option<Statistics> {
         self.counters.read()

@@ -36,6 +36,12 @@ pub struct ArcSwapState<T> {
 
 impl<T> ArcSwapState<T> {
     /// A state with this value.
+    ///
+    /// ```
+    /// use armature_core::state::ArcSwapState;
+    ///
+    /// assert_eq!(ArcSwapState::new(7).read(|value| **value), 7);
+    /// ```
     #[must_use]
     pub fn new(value: T) -> Self {
         Self {
@@ -46,6 +52,14 @@ impl<T> ArcSwapState<T> {
     }
 
     /// The same state, which counts what is done with it from now on.
+    ///
+    /// ```
+    /// use armature_core::state::ArcSwapState;
+    ///
+    /// let price = ArcSwapState::new(3).with_statistics();
+    /// price.store(4);
+    /// assert_eq!(price.statistics().unwrap().writes, 1);
+    /// ```
     #[must_use]
     pub fn with_statistics(mut self) -> Self {
         self.counters = Counters::on();
@@ -53,6 +67,13 @@ impl<T> ArcSwapState<T> {
     }
 
     /// Reads the present value; never waits. A value that replaces it meanwhile is not seen by `look`.
+    ///
+    /// ```
+    /// use armature_core::state::ArcSwapState;
+    ///
+    /// let prices = ArcSwapState::new(vec![3, 5]);
+    /// assert_eq!(prices.read(|prices| prices.iter().sum::<u32>()), 8);
+    /// ```
     pub fn read<R>(&self, look: impl FnOnce(&Versioned<T>) -> R) -> R {
         self.counters.count(Operation::Read);
         look(&self.value.load())
@@ -60,6 +81,15 @@ impl<T> ArcSwapState<T> {
 
     /// The present value, to be kept; never waits. It adds to a count that all snapshots of the value share, which
     /// [`read`](Self::read) does not.
+    ///
+    /// ```
+    /// use armature_core::state::ArcSwapState;
+    ///
+    /// let price = ArcSwapState::new(3);
+    /// let before = price.snapshot();
+    /// price.store(4);
+    /// assert_eq!(**before, 3);
+    /// ```
     #[must_use]
     pub fn snapshot(&self) -> Snapshot<T> {
         self.counters.count(Operation::Read);
@@ -67,6 +97,13 @@ impl<T> ArcSwapState<T> {
     }
 
     /// Replaces the value, and gives its version. Waits for other writers.
+    ///
+    /// ```
+    /// use armature_core::state::ArcSwapState;
+    ///
+    /// let price = ArcSwapState::new(3);
+    /// assert_eq!(price.store(4), price.version());
+    /// ```
     pub fn store(&self, value: T) -> Version {
         self.update(|_| value)
     }
@@ -91,12 +128,29 @@ impl<T> ArcSwapState<T> {
     }
 
     /// The present version; never waits.
+    ///
+    /// ```
+    /// use armature_core::state::ArcSwapState;
+    ///
+    /// let price = ArcSwapState::new(3);
+    /// let seen = price.version();
+    /// price.store(4);
+    /// assert_ne!(price.version(), seen);
+    /// ```
     #[must_use]
     pub fn version(&self) -> Version {
         self.value.load().version()
     }
 
     /// What was done so far; `None` if it is not counted.
+    ///
+    /// ```
+    /// use armature_core::state::ArcSwapState;
+    ///
+    /// let price = ArcSwapState::new(3).with_statistics();
+    /// price.read(|_| ());
+    /// assert_eq!(price.statistics().unwrap().reads, 1);
+    /// ```
     #[must_use]
     pub fn statistics(&self) -> Option<Statistics> {
         self.counters.read()

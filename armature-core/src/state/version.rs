@@ -31,6 +31,15 @@ impl Version {
 }
 
 /// A value of a state with its version; it dereferences to the value.
+///
+/// ```
+/// use armature_core::state::ReadState;
+///
+/// let names = ReadState::new(vec!["ada"]);
+/// let before = names.version();
+/// names.write(|names| names.push("grace"));
+/// assert_eq!(names.read(|names| (names.len(), names.version() > before)), (2, true));
+/// ```
 #[derive(Debug, Clone)]
 pub struct Versioned<T> {
     pub(super) version: Version,
@@ -43,6 +52,15 @@ impl<T> Versioned<T> {
     }
 
     /// The version that the state had with this value.
+    ///
+    /// ```
+    /// use armature_core::state::ArcSwapState;
+    ///
+    /// let price = ArcSwapState::new(3);
+    /// let first = price.snapshot().version();
+    /// assert_eq!(price.store(4), price.snapshot().version());
+    /// assert!(first < price.version());
+    /// ```
     #[must_use]
     pub const fn version(&self) -> Version {
         self.version
@@ -65,6 +83,15 @@ impl<T> Deref for Versioned<T> {
 }
 
 /// A value of a state, to be kept for as long as one likes; later changes do not reach it.
+///
+/// ```
+/// use armature_core::state::ArcSwapState;
+///
+/// let price = ArcSwapState::new(3);
+/// let before = price.snapshot();
+/// price.store(4);
+/// assert_eq!((**before, **price.snapshot()), (3, 4));
+/// ```
 #[derive(Debug)]
 pub struct Snapshot<T>(pub(super) Arc<Versioned<T>>);
 

@@ -65,11 +65,38 @@ pub fn channel(watermarks: Watermarks, overflow: Overflow) -> (Sender, Receiver)
 ///
 /// A body is whole when [`finish`](Self::finish) was called. If the sender is dropped before, because its task has failed
 /// or was cancelled, the connection is cut behind what was sent, so that the client sees that something is missing.
+///
+/// ```
+/// use armature_core::stream::{self, Overflow, Watermarks};
+///
+/// let (mut sender, receiver) = stream::channel(Watermarks::default(), Overflow::Wait);
+/// let producer = std::thread::spawn(move || {
+///     let sent = sender.try_send("a piece");
+///     sender.finish();
+///     sent
+/// });
+/// assert_eq!(producer.join().unwrap(), Ok(()));
+/// # drop(receiver);
+/// ```
 pub struct Sender {
     shared: Arc<Shared>,
 }
 
 /// The end that is a response body: `Response::new(MediaType::BYTES, receiver)`.
+///
+/// ```
+/// use armature_core::{MediaType, Response, Router, get, stream::{self, Overflow, Watermarks}, test::TestClient};
+///
+/// async fn greeting() -> Response {
+///     let (mut sender, receiver) = stream::channel(Watermarks::default(), Overflow::Wait);
+///     sender.try_send("hello").unwrap();
+///     sender.finish();
+///     Response::new(MediaType::TEXT, receiver)
+/// }
+///
+/// assert_eq!(TestClient::in_process(Router::new().route("/", get(greeting)))?.get("/").send()?.text(), "hello");
+/// # Ok::<(), armature_core::Error>(())
+/// ```
 pub struct Receiver {
     shared: Arc<Shared>,
 }
@@ -78,10 +105,31 @@ pub struct Receiver {
 ///
 /// Of a client that has only closed its socket, a connection with nothing to write does not hear that: it may still be
 /// reading. It shows when something is sent, which the client resets.
+///
+/// ```
+/// use armature_core::stream::{self, Closed, Overflow, Watermarks};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let (mut sender, receiver) = stream::channel(Watermarks::default(), Overflow::Wait);
+/// drop(receiver); // As a connection does whose client has gone.
+/// assert_eq!(sender.send("a piece").await, Err(Closed));
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Closed;
 
 /// Why a piece was not taken.
+///
+/// ```
+/// use armature_core::stream::{self, Overflow, TrySendError, Watermarks};
+///
+/// let (mut sender, receiver) = stream::channel(Watermarks::new(0, 1), Overflow::Wait);
+/// assert_eq!(sender.try_send("first"), Ok(()));
+/// assert_eq!(sender.try_send("second"), Err(TrySendError::Paused("second".into())));
+/// drop(receiver);
+/// assert_eq!(sender.try_send("third"), Err(TrySendError::Closed));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TrySendError {
     /// The producer is to stand still; here is the piece again. Only with [`Overflow::Wait`].
@@ -91,6 +139,17 @@ pub enum TrySendError {
 }
 
 /// What an overflow has cost.
+///
+/// ```
+/// use armature_core::stream::{self, Dropped, Overflow, Watermarks};
+///
+/// let (mut sender, receiver) = stream::channel(Watermarks::new(0, 1), Overflow::DropNewest);
+/// for piece in ["first", "second", "third"] {
+///     sender.try_send(piece).unwrap();
+/// }
+/// assert_eq!(sender.dropped(), Dropped { pieces: 2, bytes: 11 });
+/// # drop(receiver);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Dropped {
     /// Pieces that were dropped.
@@ -169,6 +228,22 @@ impl Sender {
     ///
     /// # Errors
     /// [`Closed`] when nobody takes the body any more.
+    ///
+    /// ```
+    /// use armature_core::{body::BodySource, stream::{self, Overflow, Watermarks}};
+    /// use std::{future::poll_fn, pin::pin};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    /// let (mut sender, receiver) = stream::channel(Watermarks::new(0, 1), Overflow::Wait);
+    /// let mut receiver = pin!(receiver);
+    /// sender.send("first").await?;
+    /// // The second waits until the first has been taken.
+    /// let (sent, first) = tokio::join!(sender.send("second"), poll_fn(|cx| receiver.as_mut().poll_piece(cx)));
+    /// assert_eq!((sent, first.unwrap()?), (Ok(()), "first".into()));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn send(&mut self, piece: impl Into<Bytes>) -> Result<(), Closed> {
         let mut waiting = Some(piece.into());
         poll_fn(|cx| {
@@ -189,6 +264,15 @@ impl Sender {
     ///
     /// # Errors
     /// [`TrySendError::Closed`] as there; [`TrySendError::Paused`] where it would wait.
+    ///
+    /// ```
+    /// use armature_core::stream::{self, Overflow, TrySendError, Watermarks};
+    ///
+    /// let (mut sender, receiver) = stream::channel(Watermarks::new(0, 1), Overflow::Wait);
+    /// sender.try_send("first").unwrap();
+    /// assert!(matches!(sender.try_send("second"), Err(TrySendError::Paused(_))));
+    /// # drop(receiver);
+    /// ```
     pub fn try_send(&mut self, piece: impl Into<Bytes>) -> Result<(), TrySendError> {
         self.offer(piece.into(), None)
     }
@@ -226,6 +310,17 @@ impl Sender {
     }
 
     /// Waits until nobody takes the body any more, as [`Closed`] says.
+    ///
+    /// ```
+    /// use armature_core::stream::{self, Overflow, Watermarks};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let (mut sender, receiver) = stream::channel(Watermarks::default(), Overflow::Wait);
+    /// let ((), ()) = tokio::join!(sender.closed(), async { drop(receiver) });
+    /// assert!(sender.try_send("too late").is_err());
+    /// # }
+    /// ```
     pub async fn closed(&mut self) {
         poll_fn(|cx| {
             let mut state = self.shared.lock();
@@ -239,29 +334,89 @@ impl Sender {
     }
 
     /// Whether the producer is to stand still: the high mark was reached, and the low one was not since.
+    ///
+    /// ```
+    /// use armature_core::stream::{self, Overflow, Watermarks};
+    ///
+    /// let (mut sender, receiver) = stream::channel(Watermarks::new(0, 100), Overflow::Wait);
+    /// sender.try_send("a".repeat(10)).unwrap();
+    /// assert!(!sender.is_paused());
+    /// sender.try_send("a".repeat(90)).unwrap();
+    /// assert!(sender.is_paused());
+    /// # drop(receiver);
+    /// ```
     #[must_use]
     pub fn is_paused(&self) -> bool {
         self.shared.lock().is_paused
     }
 
     /// Bytes that are held, as [`Watermarks`] counts them.
+    ///
+    /// ```
+    /// use armature_core::stream::{self, Overflow, Watermarks};
+    ///
+    /// let (mut sender, receiver) = stream::channel(Watermarks::default(), Overflow::Wait);
+    /// sender.try_send("a".repeat(100)).unwrap();
+    /// assert_eq!(sender.held_bytes(), 132); // The piece, and what it takes to hold it.
+    /// # drop(receiver);
+    /// ```
     #[must_use]
     pub fn held_bytes(&self) -> usize {
         self.shared.lock().held_bytes
     }
 
     /// What was dropped so far, as [`Overflow`] says.
+    ///
+    /// ```
+    /// use armature_core::stream::{self, Overflow, Watermarks};
+    ///
+    /// let (mut sender, receiver) = stream::channel(Watermarks::new(0, 1), Overflow::DropOldest);
+    /// for piece in ["first", "second", "third"] {
+    ///     sender.try_send(piece).unwrap();
+    /// }
+    /// assert_eq!(sender.dropped().pieces, 2);
+    /// # drop(receiver);
+    /// ```
     #[must_use]
     pub fn dropped(&self) -> Dropped {
         self.shared.lock().dropped
     }
 
     /// Says that the body is whole.
+    ///
+    /// ```
+    /// use armature_core::{MediaType, Response, Router, get, stream::{self, Overflow, Watermarks}, test::TestClient};
+    ///
+    /// async fn whole() -> Response {
+    ///     let (mut sender, receiver) = stream::channel(Watermarks::default(), Overflow::Wait);
+    ///     sender.try_send("all of it").unwrap();
+    ///     sender.finish();
+    ///     Response::new(MediaType::TEXT, receiver)
+    /// }
+    ///
+    /// assert_eq!(TestClient::in_process(Router::new().route("/", get(whole)))?.get("/").send()?.text(), "all of it");
+    /// # Ok::<(), armature_core::Error>(())
+    /// ```
     pub fn finish(self) {
         self.shared.end(Ok(()));
     }
 
     /// Says that the body will never be whole: what was sent still goes out, then the connection is cut.
+    ///
+    /// ```
+    /// use armature_core::{MediaType, Response, Router, get, stream::{self, Overflow, Watermarks}, test::TestClient};
+    ///
+    /// async fn half() -> Response {
+    ///     let (mut sender, receiver) = stream::channel(Watermarks::default(), Overflow::Wait);
+    ///     sender.try_send("half of it, and ").unwrap();
+    ///     sender.fail("the source is gone");
+    ///     Response::new(MediaType::TEXT, receiver)
+    /// }
+    ///
+    /// let mut client = TestClient::in_process(Router::new().route("/", get(half)))?;
+    /// assert!(client.get("/").send().is_err()); // The connection is cut.
+    /// # Ok::<(), armature_core::Error>(())
+    /// ```
     pub fn fail(self, error: impl Into<StreamError>) {
         self.shared.end(Err(error.into()));
     }

@@ -25,11 +25,24 @@ pub struct Event {
 }
 
 /// An id or a name that the format cannot hold.
+///
+/// ```
+/// use armature_core::stream::sse::{Event, InvalidField};
+///
+/// assert_eq!(Event::data("text").with_name("two\nlines"), Err(InvalidField));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InvalidField;
 
 impl Event {
     /// An event with this data. Each kind of line end in it is received as `\n`.
+    ///
+    /// ```
+    /// use armature_core::stream::sse::Event;
+    /// use bytes::Bytes;
+    ///
+    /// assert_eq!(Bytes::from(Event::data("two\r\nlines")), "data: two\ndata: lines\n\n");
+    /// ```
     #[must_use]
     pub fn data(text: &str) -> Self {
         Self::of_lines("data: ", text)
@@ -39,11 +52,26 @@ impl Event {
     ///
     /// # Errors
     /// Those of `serde_json`, from the value's own serialization.
+    ///
+    /// ```
+    /// use armature_core::stream::sse::Event;
+    /// use bytes::Bytes;
+    ///
+    /// assert_eq!(Bytes::from(Event::json(&[1, 2])?), "data: [1,2]\n\n");
+    /// # Ok::<(), serde_json::Error>(())
+    /// ```
     pub fn json(value: &impl serde::Serialize) -> Result<Self, serde_json::Error> {
         Ok(Self::data(&serde_json::to_string(value)?))
     }
 
     /// No event, but text that clients skip.
+    ///
+    /// ```
+    /// use armature_core::stream::sse::Event;
+    /// use bytes::Bytes;
+    ///
+    /// assert_eq!(Bytes::from(Event::comment("still here")), ": still here\n\n");
+    /// ```
     #[must_use]
     pub fn comment(text: &str) -> Self {
         Self::of_lines(": ", text)
@@ -67,6 +95,15 @@ impl Event {
     ///
     /// # Errors
     /// When it holds a line end, or NUL, for which clients ignore it.
+    ///
+    /// ```
+    /// use armature_core::stream::sse::{Event, InvalidField};
+    /// use bytes::Bytes;
+    ///
+    /// assert_eq!(Bytes::from(Event::data("a").with_id("7")?), "data: a\nid: 7\n\n");
+    /// assert_eq!(Event::data("a").with_id("7\n8"), Err(InvalidField));
+    /// # Ok::<(), InvalidField>(())
+    /// ```
     pub fn with_id(self, id: &str) -> Result<Self, InvalidField> {
         self.with_field("id: ", id)
     }
@@ -75,6 +112,14 @@ impl Event {
     ///
     /// # Errors
     /// When it holds a line end or NUL.
+    ///
+    /// ```
+    /// use armature_core::stream::sse::{Event, InvalidField};
+    /// use bytes::Bytes;
+    ///
+    /// assert_eq!(Bytes::from(Event::data("a").with_name("note")?), "data: a\nevent: note\n\n");
+    /// # Ok::<(), InvalidField>(())
+    /// ```
     pub fn with_name(self, name: &str) -> Result<Self, InvalidField> {
         self.with_field("event: ", name)
     }
@@ -90,6 +135,14 @@ impl Event {
     }
 
     /// The same event, which tells clients to wait for so long before they come back, in whole milliseconds.
+    ///
+    /// ```
+    /// use armature_core::stream::sse::Event;
+    /// use bytes::Bytes;
+    /// use std::time::Duration;
+    ///
+    /// assert_eq!(Bytes::from(Event::data("a").with_retry(Duration::from_secs(3))), "data: a\nretry: 3000\n\n");
+    /// ```
     #[must_use]
     pub fn with_retry(mut self, after: Duration) -> Self {
         self.lines.push_str("retry: ");

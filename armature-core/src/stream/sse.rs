@@ -55,6 +55,21 @@ type IsDue = dyn FnMut(&mut Context<'_>) -> Poll<()>;
 
 impl Sse {
     /// A response of what is sent to `events`.
+    ///
+    /// ```
+    /// use armature_core::{Router, get, stream::{self, Overflow, Watermarks, sse::{Event, Sse}}, test::TestClient};
+    ///
+    /// async fn news() -> Sse {
+    ///     let (mut sender, receiver) = stream::channel(Watermarks::default(), Overflow::Wait);
+    ///     sender.try_send(Event::data("hello")).unwrap();
+    ///     sender.finish();
+    ///     Sse::new(receiver)
+    /// }
+    ///
+    /// let answer = TestClient::in_process(Router::new().route("/", get(news)))?.get("/").send()?;
+    /// assert_eq!((answer.header("content-type"), answer.text()), (Some("text/event-stream"), "data: hello\n\n"));
+    /// # Ok::<(), armature_core::Error>(())
+    /// ```
     #[must_use]
     pub fn new(events: Receiver) -> Self {
         Self { events, is_due: None }
@@ -65,6 +80,19 @@ impl Sse {
     ///
     /// Proxies close connections that are silent for long, often after 60 s; and that a client has gone shows only when
     /// something is sent to it.
+    ///
+    /// ```
+    /// use armature_core::{body::BodySource, stream::{self, Overflow, Watermarks, sse::Sse}};
+    /// use std::{pin::pin, task::{Context, Poll, Waker}};
+    ///
+    /// let (sender, receiver) = stream::channel(Watermarks::default(), Overflow::Wait);
+    /// let mut events = pin!(Sse::new(receiver).keep_alive(|_| Poll::Ready(()))); // `every` in programs.
+    /// let Poll::Ready(Some(Ok(comment))) = events.as_mut().poll_piece(&mut Context::from_waker(Waker::noop())) else {
+    ///     panic!("a comment is due");
+    /// };
+    /// assert_eq!(comment, ":\n\n");
+    /// # drop(sender);
+    /// ```
     #[must_use]
     pub fn keep_alive(mut self, is_due: impl FnMut(&mut Context<'_>) -> Poll<()> + 'static) -> Self {
         self.is_due = Some(Box::new(is_due));

@@ -36,6 +36,13 @@ impl Watermarks {
     ///
     /// # Panics
     /// When the low mark is above the high one; in a constant, that is an error of the compiler.
+    ///
+    /// ```
+    /// use armature_core::stream::Watermarks;
+    ///
+    /// const MARKS: Watermarks = Watermarks::new(1_000, 4_000);
+    /// assert_ne!(MARKS, Watermarks::default());
+    /// ```
     #[must_use]
     pub const fn new(low_bytes: usize, high_bytes: usize) -> Self {
         assert!(low_bytes <= high_bytes, "the low watermark is above the high one");
@@ -44,6 +51,12 @@ impl Watermarks {
 
     /// The most that is ever held where no piece is longer than `piece_bytes`, in bytes: a piece that is made just under
     /// the high mark is taken whole.
+    ///
+    /// ```
+    /// use armature_core::stream::Watermarks;
+    ///
+    /// assert_eq!(Watermarks::new(1_000, 4_000).held_bytes_max(500), 4_532);
+    /// ```
     #[must_use]
     pub const fn held_bytes_max(self, piece_bytes: usize) -> usize {
         self.high_bytes + piece_bytes + PIECE_BYTES
