@@ -74,13 +74,14 @@ impl OwnedRequest {
         })
     }
 
-    /// The head.
+    /// The head, with the parameters of the route and the extensions.
     ///
     /// ```
     /// use armature_core::{RequestBody, service::OwnedRequest};
     ///
-    /// let request = OwnedRequest::parse("GET /notes HTTP/1.1\r\nhost: a\r\n\r\n", RequestBody::empty())?;
-    /// assert_eq!(request.head().path(), "/notes");
+    /// let mut request = OwnedRequest::parse("GET /notes HTTP/1.1\r\nhost: a\r\n\r\n", RequestBody::empty())?;
+    /// request.insert(7_u32);
+    /// assert_eq!((request.head().path(), request.head().extensions().get()), ("/notes", Some(&7_u32)));
     /// # Ok::<(), armature_core::Error>(())
     /// ```
     #[must_use]
