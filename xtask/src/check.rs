@@ -11,6 +11,7 @@ use harness::layout;
 
 mod arrows;
 mod documents;
+mod examples;
 mod fences;
 mod floors;
 mod licences;
@@ -116,6 +117,11 @@ const CHECKS: &[Entry] = &[
         name: "documents",
         about: "every path that a document names exists",
         run: |context| Ok(judge(documents::faults(&context.tree), "no path leads nowhere")),
+    },
+    Entry {
+        name: "examples",
+        about: "all that armature-core offers has an example, and says when it fails",
+        run: |context| Ok(judge(examples::faults(&context.tree), "all shown in use")),
     },
     Entry {
         name: "names",
