@@ -96,7 +96,7 @@ unsafe fn drop_in_place<F>(memory: *mut Line) {
 }
 
 impl Slot {
-    /// Runs `future` until it is done or has to wait; in the latter case it stays here, for [`poll`](Self::poll).
+    /// Runs `future` until it is done or has to wait; in the latter case it stays here, and the slot is its future.
     ///
     /// A future that was here before is dropped.
     ///
