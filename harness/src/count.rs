@@ -123,7 +123,7 @@ impl Count {
 ///
 /// # Errors
 /// Why there is no count.
-pub(crate) fn take(count: Count, launch: &Launch<'_>) -> Result<Vec<Sample>, Failure> {
+pub(crate) fn take(count: Count, launch: &Launch<'_>) -> Result<[Sample; 2], Failure> {
     let once = match count {
         Count::Instructions => instructions::count,
         Count::SystemCalls => system_calls::count,
@@ -149,7 +149,19 @@ pub(crate) fn take(count: Count, launch: &Launch<'_>) -> Result<Vec<Sample>, Fai
     let void = disagreements(&first.metrics, &second.metrics);
     first.void.clone_from(&void);
     second.void = void;
-    Ok(vec![first, second])
+    Ok([first, second])
+}
+
+/// What moves a count from one launch to the next, in a sentence.
+pub(crate) fn movement(metric: &str) -> &'static str {
+    match metric {
+        "instructions_per_request" => {
+            "Hash seeds and addresses differ from launch to launch, and so does how often a clock's second ends in between."
+        }
+        "system_calls_per_request" => "How often a server waits depends on how soon its client is there again.",
+        "rss_bytes_per_idle_connection" => "Memory becomes resident by whole pages.",
+        _ => "Buffers and tables that grow do so at moments that depend on how requests arrive.",
+    }
 }
 
 /// Metrics whose two counts differ, with the reason why they are no figures.

@@ -14,6 +14,7 @@ use anyhow::{Result, bail};
 use probe::{
     descriptors,
     program::say,
+    stability::Unstable,
     suite::{Case, Depth, Event, Failure, Plan, Role, Target, Verification},
 };
 
@@ -280,6 +281,7 @@ impl Runner<'_> {
     /// Takes the counts, in launches that are not timed. What cannot be counted here is said once, with the reason.
     fn count_all(&mut self, counts: &[(&Scenario, &Target, Count)]) -> Result<()> {
         let mut said = BTreeSet::new();
+        let mut unstable = Unstable::default();
         for (scenario, target, count) in counts {
             let label = format!("{} · {} · {}", scenario.case.id, target.name, count.words());
             say(&Event::Step { label, expected_s: count.expected_s() })?;
@@ -297,10 +299,17 @@ impl Runner<'_> {
                 continue;
             }
             match count::take(*count, &self.launch(target, scenario, 0, 0, &[])) {
-                Ok(samples) => samples.into_iter().try_for_each(|sample| say(&Event::Sample(sample)))?,
+                Ok([one, other]) => {
+                    for (metric, figure) in &one.metrics {
+                        let again = other.metrics.get(metric).copied().unwrap_or(f64::NAN);
+                        unstable.compare(metric, &scenario.case.id, &target.name, [*figure, again]);
+                    }
+                    [one, other].into_iter().try_for_each(|sample| say(&Event::Sample(sample)))?;
+                }
                 Err(failure) => say(&Event::Failed(failure))?,
             }
         }
+        unstable.notes(count::movement).into_iter().try_for_each(|text| say(&Event::Note { text }))?;
         Ok(())
     }
 

@@ -18,6 +18,7 @@ pub mod options;
 pub mod program;
 #[cfg(any(test, feature = "count-allocations"))]
 mod site;
+pub mod stability;
 pub mod suite;
 pub mod usage;
 pub mod versions;

@@ -12,11 +12,14 @@ use anyhow::{Result, bail};
 use probe::{
     launch::{Launched, Program, on},
     program::say,
+    stability::Unstable,
     suite::{Case, Event, Plan, Sample, Target, Verification},
 };
 
 pub mod count;
 pub mod time;
+
+use count::Counts;
 
 /// Runs the plan, saying on standard output what happens.
 ///
@@ -131,13 +134,13 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Counts everything at two scales, side by side where there are two CPUs for it.
+    /// Counts everything twice, and at twice its inputs.
     fn count(&mut self, pairs: &[(&Case, &Target)]) -> Result<()> {
-        let placement = &self.plan.placement;
         let counting = pairs.iter().find(|(_, target)| !target.counting.is_empty());
-        let floor = counting.map(|(_, target)| count::instructions(self.plan, target, "nothing", 1));
+        let floor = counting.map(|(_, target)| count::instructions(self.plan, target, "nothing", 1, "floor"));
         let floor = floor.and_then(Result::ok).unwrap_or_default();
         let mut said = BTreeSet::new();
+        let mut unstable = Unstable::default();
         for (case, target) in pairs {
             let label = format!("{} · {} · instructions", case.id, target.name);
             say(&Event::Step { label, expected_s: count::LAUNCHES_S })?;
@@ -149,17 +152,11 @@ impl Run<'_> {
             if target.counting.is_empty() || self.out.contains(&(target.name.clone(), case.id.clone())) {
                 continue;
             }
-            let plan = self.plan;
-            let count = |cpus, scale| on(cpus, || count::instructions(plan, target, &case.id, scale));
-            let (one, two) = thread::scope(|scope| {
-                let other = scope.spawn(|| count(&placement.generator, 2));
-                let one = count(&placement.server, 1);
-                (one, other.join().unwrap_or_else(|_| Err(Launched::of("counting panicked".to_owned()))))
-            });
-            match one.and_then(|one| Ok([one, two?])) {
+            match self.counts(case, target) {
                 Ok(counts) => {
-                    for (round, count) in counts.into_iter().enumerate() {
-                        let mut sample = sample(target, case, u32::try_from(round)?, 0, count::METRIC, count);
+                    unstable.compare(count::METRIC, &case.id, &target.name, counts.alike);
+                    for (round, figure) in counts.alike.into_iter().enumerate() {
+                        let mut sample = sample(target, case, u32::try_from(round)?, 0, count::METRIC, figure);
                         sample.void.extend(count::doubt(counts, floor).map(|why| (count::METRIC.to_owned(), why)));
                         say(&Event::Sample(sample))?;
                     }
@@ -167,7 +164,20 @@ impl Run<'_> {
                 Err(launched) => say(&Event::Failed(launched.failure(target, Some(case), None)))?,
             }
         }
+        unstable.notes(count::movement).into_iter().try_for_each(|text| say(&Event::Note { text }))?;
         Ok(())
+    }
+
+    /// The launches of one count: those that must come out alike on one CPU, the largest one on the other meanwhile.
+    fn counts(&self, case: &Case, target: &Target) -> Result<Counts, Launched> {
+        let (plan, placement) = (self.plan, &self.plan.placement);
+        let count = |scale, launch| count::instructions(plan, target, &case.id, scale, launch);
+        let (alike, doubled) = thread::scope(|scope| {
+            let doubled = scope.spawn(|| on(&placement.generator, || count(2, "doubled")));
+            let alike = on(&placement.server, || Ok([count(1, "first")?, count(1, "second")?]));
+            (alike, doubled.join().unwrap_or_else(|_| Err(Launched::of("counting panicked".to_owned()))))
+        });
+        Ok(Counts { alike: alike?, doubled: doubled? })
     }
 }
 

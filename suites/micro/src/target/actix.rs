@@ -3,13 +3,14 @@
 use actix_http::Request;
 use actix_router::{Path as RouterPath, Router};
 use actix_web::{
-    App, FromRequest, HttpResponse,
+    App, Error, FromRequest, HttpResponse,
     body::MessageBody,
-    dev::{Payload, Service},
+    dev::{Payload, Service, ServiceRequest, ServiceResponse},
     http::{
         Method, StatusCode, Uri, header,
         header::{HeaderMap, HeaderName, HeaderValue},
     },
+    middleware::{Next, from_fn},
     test::{self, TestRequest},
     web::{self, Data, Json, Path, Query, ServiceConfig},
 };
@@ -19,7 +20,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use super::{now, patterns};
 use crate::{
     document::{self, Note, Order, Size},
-    exchange::{self, Exchange, FIELDS, HEALTH, SHARED, Search},
+    exchange::{self, Exchange, FIELDS, HEALTH, LAYER, SHARED, Search},
     operation::{INPUTS, Operation, over, same},
     route::{self, Kind, Place},
     work::{Answer, Work},
@@ -32,8 +33,7 @@ pub(super) fn operation(work: Work, scale: usize) -> Option<Box<dyn Operation>> 
         Work::Dispatch(routes, kind, place) => {
             exchanges(move |app| table(app, routes), exchange::dispatches(routes, kind, place, scale))
         }
-        // Each middleware around an application makes its type twice as long: a stack of eight takes the compiler minutes.
-        Work::Middleware(_) => return None,
+        Work::Middleware(layers) => exchanges(move |app| layered(app, layers), exchange::layered(layers, scale)),
         Work::Exchange(ask) => exchanges(application, exchange::exchanges(ask, scale)),
         Work::Serialize(Size::Small) => serialize(document::notes(scale)),
         Work::Serialize(size) => serialize(document::orders(size, scale)),
@@ -79,6 +79,20 @@ fn application(app: &mut ServiceConfig) {
         .route("/text", web::post().to(async |text: String| text));
 }
 
+/// Middleware around the route. Each around an application makes its type twice as long, and a stack of eight takes the
+/// compiler minutes; a route keeps its own behind a pointer, as axum's router does with its layers.
+fn layered(app: &mut ServiceConfig, layers: usize) {
+    let health = web::get().to(async || HEALTH);
+    app.route("/health", (0..layers).fold(health, |route, _| route.wrap(from_fn(add))));
+}
+
+async fn add<B: MessageBody>(request: ServiceRequest, next: Next<B>) -> Result<ServiceResponse<B>, Error> {
+    let (name, value) = LAYER;
+    let mut response = next.call(request).await?;
+    response.headers_mut().append(HeaderName::from_static(name), HeaderValue::from_static(value));
+    Ok(response)
+}
+
 fn exchanges(routes: impl FnOnce(&mut ServiceConfig), exchanges: Vec<Exchange>) -> Box<dyn Operation> {
     let service = now(test::init_service(App::new().configure(routes)));
     over(
@@ -89,7 +103,10 @@ fn exchanges(routes: impl FnOnce(&mut ServiceConfig), exchanges: Vec<Exchange>) 
             Some((head, body.try_into_bytes().unwrap_or_default()))
         },
         |exchange, answer| match answer {
-            Some((head, body)) => exchange.check(head.status().as_u16(), body, 0),
+            Some((head, body)) => {
+                let layers = head.headers().get_all(LAYER.0).filter(|value| *value == LAYER.1).count();
+                exchange.check(head.status().as_u16(), body, layers)
+            }
             None => Err(format!("{}: an error in place of an answer", exchange.target)),
         },
     )

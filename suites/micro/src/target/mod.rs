@@ -116,7 +116,7 @@ mod tests {
             ("serde_json", Work::Serialize(crate::document::Size::Small), true),
             ("serde_json", lookup, false),
             ("axum", Work::Middleware(8), true),
-            ("actix", Work::Middleware(8), false),
+            ("actix", Work::Middleware(8), true),
             ("nobody", lookup, false),
             ("nobody", Work::Nothing, true),
         ] {
