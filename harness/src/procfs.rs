@@ -31,6 +31,21 @@ pub(crate) fn counters(pid: u32) -> Counters {
     sum
 }
 
+/// Memory of a process that is in RAM.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Resident {
+    /// RSS: all of it, bytes.
+    pub rss_bytes: u64,
+    /// PSS: its own, and its share of what it has in common with others, bytes.
+    pub pss_bytes: u64,
+}
+
+/// Reads /proc/PID/smaps_rollup (proc_pid_smaps(5)).
+pub(crate) fn resident(pid: u32) -> Option<Resident> {
+    let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
+    Some(Resident { rss_bytes: kib_field(&text, "Rss:"), pss_bytes: kib_field(&text, "Pss:") })
+}
+
 /// A process and its living descendants.
 fn family(root: u32) -> Vec<u32> {
     let mut children = HashMap::<u32, Vec<u32>>::new();
@@ -88,6 +103,13 @@ mod tests {
         let text = "42 (a) R 1) S 7 42 42 0 -1 4194560 1 0 0 0 123 45 0 0 20 0 1 0";
         assert_eq!(Stat::parse(text), Some(Stat { parent: 7, user_ticks: 123, system_ticks: 45 }));
         assert_eq!(Stat::parse("garbage"), None);
+    }
+
+    #[test]
+    fn shared_memory_counts_in_part_only() {
+        let resident = resident(std::process::id()).unwrap();
+        assert!(resident.pss_bytes > 0 && resident.rss_bytes >= resident.pss_bytes, "{resident:?}");
+        assert_eq!(super::resident(u32::MAX), None);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use probe::{
-    message::{Command, Counters, PROTOCOL, Ready, Reply, Site},
+    message::{Allocations, Command, Counters, PROTOCOL, Ready, Reply, Site},
     suite::{Role, Target},
 };
 use serde::Deserialize;
@@ -21,7 +21,7 @@ use serde::Deserialize;
 use crate::{
     name,
     process::{Child, Silence, Start, describe},
-    procfs,
+    procfs::{self, Resident},
 };
 
 /// How long a server may take until it listens.
@@ -267,6 +267,37 @@ impl Server {
             Reply::Sites { sites } => Ok(sites),
             other => Err(self.unexpected(&other)),
         }
+    }
+
+    /// Orders it to stop and returns at once: it finishes what is in flight, while clients may go on.
+    ///
+    /// # Errors
+    /// When it ended, or does not answer in 5 s.
+    pub fn order_to_stop(&mut self) -> Result<(), Trouble> {
+        match self.ask(&Command::Shutdown)? {
+            Reply::Stopping => Ok(()),
+            other => Err(self.unexpected(&other)),
+        }
+    }
+
+    /// Waits for the end of a server that was ordered to stop, and returns what it had not given back by then, with where
+    /// that came from if it was watched; `None` if it does not tell.
+    ///
+    /// # Errors
+    /// When it does not end with exit code 0, in the time that it has for stopping and for its last word.
+    pub fn farewell(mut self) -> Result<Option<(Allocations, Vec<Site>)>, Trouble> {
+        let said = match self.child.hear(ANSWER_PATIENCE * self.slowdown) {
+            Ok(Reply::Ended { allocations, sites }) => Some((allocations, sites)),
+            Ok(other) => return Err(self.unexpected(&other)),
+            Err(_) => None,
+        };
+        self.stop().map(|()| said)
+    }
+
+    /// The memory of its process that is in RAM now; `None` where the kernel does not tell, or for a foreign server.
+    #[must_use]
+    pub fn resident(&self) -> Option<Resident> {
+        procfs::resident(self.ready.as_ref()?.pid)
     }
 
     fn ask(&mut self, command: &Command) -> Result<Reply, Trouble> {

@@ -2,8 +2,6 @@
 //!
 //! Which figures the generator may have spoilt is decided here. The order of launches is `rounds.rs`'s.
 
-use std::collections::BTreeMap;
-
 use probe::{
     load::{Mode, Outcome, Pick, Plan as LoadPlan, Request},
     suite::{Case, Failure, Plan, Sample, Target},
@@ -171,15 +169,7 @@ fn judge(launch: &Launch<'_>, server: &mut Server, outcome: &Outcome) -> Result<
 
 impl Launch<'_> {
     pub(crate) fn sample(&self) -> Sample {
-        Sample {
-            target: self.target.name.clone(),
-            case: self.scenario.case.id.clone(),
-            round: self.round,
-            slot: self.slot,
-            metrics: BTreeMap::new(),
-            histograms: BTreeMap::new(),
-            void: BTreeMap::new(),
-        }
+        Sample::of(self.target, &self.scenario.case, self.round, self.slot)
     }
 
     pub(crate) fn failure(&self, reason: String, stderr_tail: Vec<String>, disqualifies: bool) -> Failure {

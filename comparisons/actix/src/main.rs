@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use actix_web::{App, HttpServer, http::KeepAlive, middleware::DefaultHeaders, rt, web};
 use anyhow::Context;
-use probe::{Control, Options};
+use probe::{Control, Options, control};
 use tokio::sync::mpsc;
 use workload::{
     database::{CONNECTIONS_PER_WORKER, Database},
@@ -37,7 +37,7 @@ async fn main() -> anyhow::Result<()> {
     .backlog(listen::BACKLOG)
     // No timers per connection, since those of hyper's users have none either; and no delay before small writes.
     .keep_alive(KeepAlive::Os)
-    .client_request_timeout(Duration::ZERO)
+    .client_request_timeout(options.head_deadline.unwrap_or(Duration::ZERO))
     .tcp_nodelay(true)
     .shutdown_timeout(listen::DRAIN_SECONDS)
     .disable_signals()
@@ -54,7 +54,9 @@ async fn main() -> anyhow::Result<()> {
         // The order is given when `stop` is called; the future only waits for the end, which `serving` does too.
         drop(handle.stop(true));
     })?;
-    Ok(serving.await??)
+    serving.await??;
+    control::farewell(&options);
+    Ok(())
 }
 
 /// Opens the worker's connections to the database, if there is one, and reports that the worker is ready or why not.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use armature_core::{Limits, Server};
-use probe::{Control, Options};
+use probe::{Control, Options, control};
 use workload::{
     database::{CONNECTIONS_PER_WORKER, Database},
     listen,
@@ -20,10 +20,12 @@ const PACKAGES: &[&str] = &["armature-core", "tokio", "httparse", "matchit", "se
 
 fn main() -> anyhow::Result<()> {
     let options = Options::from_env("target-armature", &[]);
+    let defaults = Limits::default();
     let limits = Limits {
+        head_deadline: options.head_deadline.unwrap_or(defaults.head_deadline),
         backlog_connections: listen::BACKLOG,
         drain_deadline: Duration::from_secs(listen::DRAIN_SECONDS),
-        ..Limits::default()
+        ..defaults
     };
     let server = Server::bind(options.listen)?.workers(options.workers).limits(limits).name("armature");
     let (handle, address, announced) = (server.handle(), server.local_addr(), options.clone());
@@ -45,5 +47,6 @@ fn main() -> anyhow::Result<()> {
         };
         Ok(contract::router(database))
     })?;
+    control::farewell(&options);
     Ok(())
 }

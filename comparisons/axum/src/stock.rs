@@ -22,6 +22,7 @@ pub(crate) fn serve(options: &Options) -> anyhow::Result<()> {
 }
 
 async fn run(options: &Options) -> anyhow::Result<()> {
+    anyhow::ensure!(options.head_deadline.is_none(), "axum::serve has no deadline for heads");
     let listener = listen::shared(options.listen, 1)?.remove(0);
     let listener = TcpListener::from_std(listener)?;
     let address = listener.local_addr()?;

@@ -8,8 +8,11 @@ use std::{net, pin::pin, sync::mpsc, thread, time::Duration};
 use anyhow::Context;
 use axum::Router;
 use hyper::{Request, body::Incoming, server::conn::http1};
-use hyper_util::{rt::TokioIo, service::TowerToHyperService};
-use probe::{Control, Options};
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    service::TowerToHyperService,
+};
+use probe::{Control, Options, control};
 use tokio::{
     net::{TcpListener, TcpStream},
     runtime, select,
@@ -32,12 +35,12 @@ pub(crate) fn serve(options: &Options) -> anyhow::Result<()> {
     let (ready, readiness) = mpsc::channel();
     let mut workers = Vec::new();
     for listener in listeners {
-        let (database, ready, stopping) = (options.database.clone(), ready.clone(), stopping.clone());
+        let (options, ready, stopping) = (options.clone(), ready.clone(), stopping.clone());
         let worker = move || {
             runtime::Builder::new_current_thread()
                 .enable_all()
                 .build()?
-                .block_on(work(listener, database, ready, stopping))
+                .block_on(work(listener, options, ready, stopping))
         };
         workers.push(thread::Builder::new().name("worker".into()).spawn(worker)?);
     }
@@ -51,18 +54,19 @@ pub(crate) fn serve(options: &Options) -> anyhow::Result<()> {
     for worker in workers {
         worker.join().expect("a worker does not panic")?;
     }
+    control::farewell(options);
     Ok(())
 }
 
 async fn work(
     listener: net::TcpListener,
-    database: Option<String>,
+    options: Options,
     ready: mpsc::Sender<()>,
     mut stopping: watch::Receiver<bool>,
 ) -> anyhow::Result<()> {
-    let database = match database {
+    let database = match &options.database {
         Some(url) => Some(
-            Database::connect(&url, CONNECTIONS_PER_WORKER)
+            Database::connect(url, CONNECTIONS_PER_WORKER)
                 .await
                 .with_context(|| format!("cannot use the database {url}"))?,
         ),
@@ -81,7 +85,7 @@ async fn work(
         };
         match accepted {
             Ok((stream, _)) => {
-                tokio::spawn(connection(stream, router.clone(), connections.clone()));
+                tokio::spawn(connection(stream, router.clone(), options.head_deadline, connections.clone()));
             }
             // Out of file descriptors, most likely; some come free when a connection ends.
             Err(_) => time::sleep(Duration::from_millis(10)).await,
@@ -95,15 +99,21 @@ async fn work(
 }
 
 /// Serves one connection; errors are the client's going away, of which there is nobody to tell.
-async fn connection(stream: TcpStream, router: Router, mut stopping: watch::Receiver<bool>) {
+async fn connection(
+    stream: TcpStream,
+    router: Router,
+    head_deadline: Option<Duration>,
+    mut stopping: watch::Receiver<bool>,
+) {
     let _ = stream.set_nodelay(true);
     // Around the router, not a layer in it: a layer would be boxed once more for every route.
     let service = ServiceExt::<Request<Incoming>>::map_response(router, contract::name_server);
-    let mut serving = pin!(
-        http1::Builder::new()
-            .pipeline_flush(true)
-            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service))
-    );
+    let mut http = http1::Builder::new();
+    http.pipeline_flush(true);
+    if let Some(deadline) = head_deadline {
+        http.timer(TokioTimer::new()).header_read_timeout(deadline);
+    }
+    let mut serving = pin!(http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service)));
     select! {
         biased;
         _ = serving.as_mut() => return,

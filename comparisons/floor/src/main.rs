@@ -11,11 +11,12 @@ mod worker;
 
 use std::{io::Write, os::unix::net::UnixStream, thread};
 
-use probe::{Control, Options};
+use probe::{Control, Options, control};
 use workload::listen;
 
 fn main() -> anyhow::Result<()> {
     let options = Options::from_env("target-floor", &[]);
+    anyhow::ensure!(options.head_deadline.is_none(), "the bare loop has no deadlines");
     let listeners = listen::shared(options.listen, options.workers)?;
     let address = listeners[0].local_addr()?;
     let mut workers = Vec::new();
@@ -35,5 +36,6 @@ fn main() -> anyhow::Result<()> {
     for worker in workers {
         worker.join().expect("a worker does not panic")?;
     }
+    control::farewell(&options);
     Ok(())
 }

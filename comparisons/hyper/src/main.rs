@@ -13,8 +13,8 @@ use hyper::{
     server::conn::http1,
     service::service_fn,
 };
-use hyper_util::rt::TokioIo;
-use probe::{Control, Options};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use probe::{Control, Options, control};
 use tokio::{
     net::{TcpListener, TcpStream},
     runtime, select,
@@ -37,9 +37,14 @@ fn main() -> anyhow::Result<()> {
     let (ready, readiness) = mpsc::channel();
     let mut workers = Vec::new();
     for listener in listeners {
-        let (ready, stopping) = (ready.clone(), stopping.clone());
+        let (ready, stopping, head_deadline) = (ready.clone(), stopping.clone(), options.head_deadline);
         let worker = move || {
-            runtime::Builder::new_current_thread().enable_all().build()?.block_on(work(listener, ready, stopping))
+            runtime::Builder::new_current_thread().enable_all().build()?.block_on(work(
+                listener,
+                head_deadline,
+                ready,
+                stopping,
+            ))
         };
         workers.push(thread::Builder::new().name("worker".into()).spawn(worker)?);
     }
@@ -53,11 +58,13 @@ fn main() -> anyhow::Result<()> {
     for worker in workers {
         worker.join().expect("a worker does not panic")?;
     }
+    control::farewell(&options);
     Ok(())
 }
 
 async fn work(
     listener: net::TcpListener,
+    head_deadline: Option<Duration>,
     ready: mpsc::Sender<()>,
     mut stopping: watch::Receiver<bool>,
 ) -> anyhow::Result<()> {
@@ -73,7 +80,7 @@ async fn work(
         };
         match accepted {
             Ok((stream, _)) => {
-                tokio::spawn(connection(stream, connections.clone()));
+                tokio::spawn(connection(stream, head_deadline, connections.clone()));
             }
             // Out of file descriptors, most likely; some come free when a connection ends.
             Err(_) => time::sleep(Duration::from_millis(10)).await,
@@ -87,10 +94,14 @@ async fn work(
 }
 
 /// Serves one connection; errors are the client's going away, of which there is nobody to tell.
-async fn connection(stream: TcpStream, mut stopping: watch::Receiver<bool>) {
+async fn connection(stream: TcpStream, head_deadline: Option<Duration>, mut stopping: watch::Receiver<bool>) {
     let _ = stream.set_nodelay(true);
-    let mut serving =
-        pin!(http1::Builder::new().pipeline_flush(true).serve_connection(TokioIo::new(stream), service_fn(answer)));
+    let mut http = http1::Builder::new();
+    http.pipeline_flush(true);
+    if let Some(deadline) = head_deadline {
+        http.timer(TokioTimer::new()).header_read_timeout(deadline);
+    }
+    let mut serving = pin!(http.serve_connection(TokioIo::new(stream), service_fn(answer)));
     select! {
         biased;
         _ = serving.as_mut() => return,

@@ -95,6 +95,22 @@ fn listen(stop: &Stop) {
     stop.call();
 }
 
+/// Says what is still allocated: called at the end of `main`, when the server has ended with all that it held. Says nothing
+/// unless the lab listens, and in a build that does not count.
+pub fn farewell(options: &Options) {
+    #[cfg(feature = "count-allocations")]
+    if options.control {
+        crate::allocator::exempt_this_thread();
+        // Threads may be giving back what was theirs.
+        if let Some(allocations) = quiesce().allocations {
+            // Whoever asked for the end need not wait for this.
+            let _ = say(&Reply::Ended { allocations, sites: crate::allocator::sites() });
+        }
+    }
+    #[cfg(not(feature = "count-allocations"))]
+    let _ = options;
+}
+
 #[cfg(feature = "count-allocations")]
 fn watch() -> Reply {
     if crate::allocator::watch() { Reply::Counters(usage::read()) } else { unwatched() }

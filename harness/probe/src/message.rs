@@ -49,6 +49,13 @@ pub enum Reply {
     },
     /// Answer to [`Command::Shutdown`]; the process ends when its connections have.
     Stopping,
+    /// The server has ended and given back what it held; the last line, of a build that counts allocations.
+    Ended {
+        /// What is still allocated then.
+        allocations: Allocations,
+        /// Where it comes from, the largest first; empty unless it was watched.
+        sites: Vec<Site>,
+    },
     /// A line that could not be read as a [`Command`], or a command that failed.
     Error {
         /// What was wrong, for a person.

@@ -7,6 +7,7 @@ use std::{
     io::{self, Write},
     net::SocketAddr,
     process,
+    time::Duration,
 };
 
 use lexopt::{Arg, Parser, ValueExt};
@@ -20,6 +21,8 @@ pub struct Options {
     pub workers: usize,
     /// `sqlite:FILE` or `postgres://…`; without it the database routes answer 503.
     pub database: Option<String>,
+    /// After how long a head that has not come whole is cut; without it, whatever the server is set to.
+    pub head_deadline: Option<Duration>,
     /// Whether the lab holds the other end of standard input and output.
     pub control: bool,
     /// Which of the target's own switches were given.
@@ -67,6 +70,7 @@ impl Options {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             workers: 1,
             database: None,
+            head_deadline: None,
             control: false,
             switches: Vec::new(),
         };
@@ -81,6 +85,9 @@ impl Options {
                     }
                 }
                 Arg::Long("database") => options.database = Some(parser.value()?.string()?),
+                Arg::Long("head-deadline") => {
+                    options.head_deadline = Some(Duration::from_millis(parser.value()?.parse()?));
+                }
                 Arg::Long("control") => options.control = true,
                 Arg::Long("help") | Arg::Short('h') => return Ok(None),
                 Arg::Long(name) if switches.iter().any(|switch| switch.name == name) => {
@@ -96,10 +103,11 @@ impl Options {
 fn help(program: &str, switches: &[Switch]) -> String {
     let mut text = format!(
         "A server under test of the Armature lab.\n\n\
-         Usage: {program} [--listen ADDRESS:PORT] [--workers N] [--database URL] [--control]\n\n\
+         Usage: {program} [--listen ADDRESS:PORT] [--workers N] [--database URL] [--head-deadline MS] [--control]\n\n\
          \x20 --listen ADDRESS:PORT  where to listen; port 0 lets the system choose [127.0.0.1:8080]\n\
          \x20 --workers N            worker threads [1]\n\
          \x20 --database URL         sqlite:FILE or postgres://…; without it the database routes answer 503\n\
+         \x20 --head-deadline MS     cut connections whose head takes longer [whatever the server is set to]\n\
          \x20 --control              speak the lab's control channel on standard input and output\n"
     );
     for switch in switches {
@@ -124,16 +132,20 @@ mod tests {
     #[test]
     fn reads_what_the_lab_passes() {
         let options =
-            parse("--listen 127.0.0.1:0 --workers 2 --database sqlite:x.db --control --stock").unwrap().unwrap();
+            parse("--listen 127.0.0.1:0 --workers 2 --database sqlite:x.db --head-deadline 200 --control --stock")
+                .unwrap()
+                .unwrap();
         assert_eq!(options.listen.port(), 0);
         assert_eq!((options.workers, options.control), (2, true));
         assert_eq!(options.database.as_deref(), Some("sqlite:x.db"));
+        assert_eq!(options.head_deadline, Some(Duration::from_millis(200)));
         assert!(options.has("stock") && !options.has("other"));
     }
 
     #[test]
     fn refuses_what_it_does_not_know() {
-        for line in ["--nonsense", "--workers 0", "--workers two", "--listen nowhere", "stray"] {
+        for line in ["--nonsense", "--workers 0", "--workers two", "--listen nowhere", "--head-deadline soon", "stray"]
+        {
             assert!(parse(line).is_err(), "{line}");
         }
         assert_eq!(parse("--help"), Ok(None));

@@ -69,6 +69,8 @@ pub enum Depth {
     Default,
     /// Everything.
     Full,
+    /// What is run only when its name is given.
+    Named,
 }
 
 /// What a suite is asked to run.
@@ -280,6 +282,9 @@ pub struct Sample {
     pub histograms: BTreeMap<String, String>,
     /// Metrics that this sample must not be used for, with the reason in words.
     pub void: BTreeMap<String, String>,
+    /// What was seen over the time of the launch: figures by name, with units in the names, each at its second.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub series: BTreeMap<String, Vec<[f64; 2]>>,
 }
 
 impl Sample {
@@ -294,6 +299,7 @@ impl Sample {
             metrics: BTreeMap::new(),
             histograms: BTreeMap::new(),
             void: BTreeMap::new(),
+            series: BTreeMap::new(),
         }
     }
 }

@@ -7,4 +7,4 @@ pub mod histogram;
 mod trend;
 
 pub use bootstrap::{Estimate, RESAMPLES, median, median_interval};
-pub use trend::{Trend, trend};
+pub use trend::{Trend, trend, trend_of};

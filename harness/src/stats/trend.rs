@@ -26,20 +26,25 @@ impl Trend {
     }
 }
 
-/// The trend of values that are one step apart; `None` for fewer than two. Of few values the interval is the whole range of
-/// slopes, since no narrower one covers 95 %.
+/// The trend of values that are one step apart; `None` for fewer than two.
 #[must_use]
 pub fn trend(values: &[f64]) -> Option<Trend> {
-    let mut slopes: Vec<f64> = values
+    let points: Vec<[f64; 2]> = values.iter().enumerate().map(|(step, value)| [step as f64, *value]).collect();
+    trend_of(&points)
+}
+
+/// The trend of points, each further along the first axis than the one before; `None` for fewer than two. Of few points the
+/// interval is the whole range of slopes, since no narrower one covers 95 %.
+#[must_use]
+pub fn trend_of(points: &[[f64; 2]]) -> Option<Trend> {
+    let mut slopes: Vec<f64> = points
         .iter()
         .enumerate()
-        .flat_map(|(at, value)| {
-            values[at + 1..].iter().enumerate().map(move |(steps, later)| (later - value) / (steps + 1) as f64)
-        })
+        .flat_map(|(at, [x, y])| points[at + 1..].iter().map(move |[later, value]| (value - y) / (later - x)))
         .collect();
     slopes.sort_unstable_by(f64::total_cmp);
     let slope = super::median(&slopes)?;
-    let n = values.len() as f64;
+    let n = points.len() as f64;
     // The variance of Kendall's score without ties; with ties it is smaller, so the interval errs to the wide side.
     let spread = Z * (n * (n - 1.0) * (2.0 * n + 5.0) / 18.0).sqrt();
     let below = ((slopes.len() as f64 - spread) / 2.0).floor().max(0.0) as usize;
@@ -77,6 +82,12 @@ mod tests {
         let trend = trend(&values).unwrap();
         assert_eq!((trend.slope, trend.low), (1.0, 1.0));
         assert!((trend.high - 1.0).abs() < 1e-9, "{trend:?}");
+    }
+
+    #[test]
+    fn steps_need_not_be_even() {
+        let points = [[0.0, 1.0], [0.5, 2.0], [3.0, 7.0], [10.0, 21.0]];
+        assert_eq!(trend_of(&points), Some(Trend { slope: 2.0, low: 2.0, high: 2.0 }));
     }
 
     #[test]

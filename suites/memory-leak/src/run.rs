@@ -1,22 +1,24 @@
 //! Runs a plan: every target under every kind of traffic that it serves, round by round, a launch each.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{collections::BTreeSet, time::Duration};
 
 use anyhow::{Result, bail};
+use harness::target::Trouble;
 use probe::{
     program::say,
     suite::{Case, Event, Failure, Plan, Sample, Target},
 };
 
 use crate::{
-    traffic::Traffic,
+    kind::{self, Kind},
+    shutdown, soak,
     trial::{self, Outcome},
 };
 
-/// A target under a kind of traffic.
+/// A target, and what is done to it.
 struct Pair<'a> {
     case: Case,
-    traffic: Traffic,
+    kind: Kind,
     target: &'a Target,
 }
 
@@ -31,20 +33,19 @@ pub(crate) fn run(plan: &Plan) -> Result<()> {
     }
     let mut cases: Vec<Case> = pairs.iter().map(|pair| pair.case.clone()).collect();
     cases.dedup();
-    let launches = pairs.len() * plan.rounds as usize;
-    let expected_s = launches as f64 * trial::EXPECTED_S;
-    say(&Event::Planned { cases, steps: u32::try_from(launches)?, expected_s })?;
+    let rounds = plan.rounds as usize;
+    let steps = rounds * pairs.iter().map(|pair| steps(pair.kind) as usize).sum::<usize>();
+    let expected_s = f64::from(plan.rounds) * pairs.iter().map(|pair| expected_s(pair.kind, plan)).sum::<f64>();
+    say(&Event::Planned { cases, steps: u32::try_from(steps)?, expected_s })?;
     let mut said = BTreeSet::new();
     let mut out = BTreeSet::new();
     for round in 0..plan.rounds {
         for pair in &pairs {
             let (target, case) = (&pair.target.name, &pair.case.id);
-            let label = format!("{case} · {target} · round {}", round + 1);
-            say(&Event::Step { label, expected_s: trial::EXPECTED_S })?;
             if out.contains(&(target, case)) {
                 continue;
             }
-            match trial::run(pair.target, &plan.placement.server, pair.traffic) {
+            match measure(pair, plan, round) {
                 Ok(outcome) => tell(pair, round, outcome, &mut said)?,
                 Err(trouble) => {
                     out.insert((target, case));
@@ -65,19 +66,45 @@ pub(crate) fn run(plan: &Plan) -> Result<()> {
 
 /// What is measured, case by case. Counts do not depend on who went before, so the order is always the same.
 fn pairs(plan: &Plan) -> Vec<Pair<'_>> {
+    let chosen = plan.chosen(kind::cases());
     let mut pairs = Vec::new();
-    for traffic in Traffic::ALL {
-        let case = traffic.case();
-        if !plan.cases.is_empty() && !plan.cases.iter().any(|name| *name == case.id || *name == case.test) {
-            continue;
+    for kind in Kind::all() {
+        let case = kind.case();
+        if chosen.contains(&case) {
+            let targets = plan.targets.iter().filter(|target| target.control && target.takes_part(&case));
+            pairs.extend(targets.map(|target| Pair { case: case.clone(), kind, target }));
         }
-        let targets = plan
-            .targets
-            .iter()
-            .filter(|target| target.control && (target.serves.is_empty() || target.serves.contains(&case.test)));
-        pairs.extend(targets.map(|target| Pair { case: case.clone(), traffic: *traffic, target }));
     }
     pairs
+}
+
+/// Steps that a launch is told in.
+fn steps(kind: Kind) -> u32 {
+    if kind == Kind::Soak { soak::STEPS } else { 1 }
+}
+
+/// How long a launch takes, s.
+fn expected_s(kind: Kind, plan: &Plan) -> f64 {
+    match kind {
+        Kind::Cycles(_) => trial::EXPECTED_S,
+        Kind::Shutdown => shutdown::EXPECTED_S,
+        Kind::Soak => plan.duration_s,
+    }
+}
+
+fn measure(pair: &Pair<'_>, plan: &Plan, round: u32) -> Result<Outcome, Trouble> {
+    let (target, cpus) = (pair.target, &plan.placement.server);
+    let step_s = expected_s(pair.kind, plan) / f64::from(steps(pair.kind));
+    let label = format!("{} · {} · round {}", pair.case.id, target.name, round + 1);
+    let step = |_| {
+        say(&Event::Step { label: label.clone(), expected_s: step_s })
+            .map_err(|error| Trouble { reason: error.to_string(), stderr_tail: Vec::new() })
+    };
+    match pair.kind {
+        Kind::Cycles(traffic) => step(0).and_then(|()| trial::run(target, cpus, traffic)),
+        Kind::Shutdown => step(0).and_then(|()| shutdown::run(target, cpus)),
+        Kind::Soak => soak::run(target, cpus, Duration::from_secs_f64(plan.duration_s), step),
+    }
 }
 
 fn tell(pair: &Pair<'_>, round: u32, outcome: Outcome, said: &mut BTreeSet<String>) -> Result<()> {
@@ -98,14 +125,9 @@ fn tell(pair: &Pair<'_>, round: u32, outcome: Outcome, said: &mut BTreeSet<Strin
         ("leaked_bytes_per_request_low", outcome.bytes.low),
         ("leaked_blocks_per_request", outcome.blocks.slope),
     ];
-    say(&Event::Sample(Sample {
-        target: target.clone(),
-        case: case.clone(),
-        round,
-        slot: 0,
-        metrics: figures.into_iter().map(|(name, figure)| (name.to_owned(), figure)).collect(),
-        histograms: BTreeMap::new(),
-        void: BTreeMap::new(),
-    }))?;
+    let mut metrics = outcome.metrics;
+    metrics.extend(figures.into_iter().map(|(name, figure)| (name.to_owned(), figure)));
+    let series = outcome.series;
+    say(&Event::Sample(Sample { metrics, series, ..Sample::of(pair.target, &pair.case, round, 0) }))?;
     Ok(())
 }

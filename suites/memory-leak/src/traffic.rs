@@ -9,8 +9,6 @@ use std::{
 };
 
 use harness::link::Link;
-use probe::suite::{Case, Depth};
-
 /// Bytes of a body that does not fit into the buffers between two sockets: a server has to wait for its client.
 const LARGE_BYTES: usize = 16 * 1024 * 1024;
 
@@ -23,7 +21,13 @@ const CANCELLED_BYTES: usize = 64 * 1024;
 /// Requests in a pipelined batch.
 const DEEP: usize = 16;
 
-const PLAINTEXT: &str = "GET /plaintext HTTP/1.1\r\nHost: lab\r\n\r\n";
+/// A head without its end.
+const UNFINISHED: &str = "GET /plaintext HTTP/1.1\r\nHost: lab\r\nAccept";
+
+/// How long a server waits for the rest of a head, ms, where that is what is looked at: several ticks of any server's clock.
+const HEAD_DEADLINE_MS: &str = "200";
+
+pub(crate) const PLAINTEXT: &str = "GET /plaintext HTTP/1.1\r\nHost: lab\r\n\r\n";
 
 /// A kind of traffic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +41,7 @@ pub(crate) enum Traffic {
     HalfClosed,
     SlowReaders,
     UnfinishedHeads,
+    HeadTimeouts,
     Panics,
     Refusals,
 }
@@ -52,12 +57,13 @@ impl Traffic {
         Self::HalfClosed,
         Self::SlowReaders,
         Self::UnfinishedHeads,
+        Self::HeadTimeouts,
         Self::Panics,
         Self::Refusals,
     ];
 
     /// Its id, the family that a target serves or does not, and its title.
-    fn words(self) -> (&'static str, &'static str, &'static str) {
+    pub(crate) fn words(self) -> (&'static str, &'static str, &'static str) {
         match self {
             Self::KeepAlive => ("keep-alive", "plaintext", "Requests on one connection"),
             Self::Churn => ("churn", "plaintext", "A new connection for every request"),
@@ -68,9 +74,23 @@ impl Traffic {
             Self::HalfClosed => ("half-closed", "plaintext", "Clients that end sending before they are answered"),
             Self::SlowReaders => ("slow-readers", "download", "Downloads of 16 MiB that the server has to wait for"),
             Self::UnfinishedHeads => ("unfinished-heads", "plaintext", "Connections left in the middle of a head"),
+            Self::HeadTimeouts => ("head-timeouts", "deadlines", "Heads that the server does not wait for any longer"),
             Self::Panics => ("panics", "panics", "Handlers that panic"),
             Self::Refusals => ("refusals", "refusals", "404, 405 and 400, one after the other"),
         }
+    }
+
+    /// What the server is told for it on its command line.
+    pub(crate) fn arguments(self) -> &'static [&'static str] {
+        match self {
+            Self::HeadTimeouts => &["--head-deadline", HEAD_DEADLINE_MS],
+            _ => &[],
+        }
+    }
+
+    /// Whether it takes part where all kinds of traffic take turns: what needs no server of its own does.
+    pub(crate) fn is_mixed(self) -> bool {
+        self.arguments().is_empty()
     }
 
     /// How many requests, or beginnings of requests, a cycle sends: what growth is divided by.
@@ -82,28 +102,11 @@ impl Traffic {
             Self::Uploads => 4,
             Self::CutDownloads => 8,
             Self::CancelledRequests | Self::HalfClosed | Self::UnfinishedHeads | Self::Panics => 50,
+            Self::HeadTimeouts => 20,
             Self::SlowReaders => 2,
             Self::Refusals => 90,
         }
     }
-
-    pub(crate) fn case(self) -> Case {
-        let (id, test, title) = self.words();
-        Case {
-            id: id.to_owned(),
-            test: test.to_owned(),
-            title: title.to_owned(),
-            connections: None,
-            depth: Depth::Quick,
-            counted: true,
-            references: Vec::new(),
-        }
-    }
-}
-
-/// The cases that the suite lists.
-pub(crate) fn cases() -> Vec<Case> {
-    Traffic::ALL.iter().map(|traffic| traffic.case()).collect()
 }
 
 /// A client of one server that sends one kind of traffic.
@@ -154,9 +157,8 @@ impl Client {
                 link.end_sending()
             }),
             Traffic::SlowReaders => self.slow_readers(requests, pause),
-            Traffic::UnfinishedHeads => {
-                self.each(requests, |link| link.send(b"GET /plaintext HTTP/1.1\r\nHost: lab\r\nAccept"))
-            }
+            Traffic::UnfinishedHeads => self.each(requests, |link| link.send(UNFINISHED.as_bytes())),
+            Traffic::HeadTimeouts => self.timeouts(requests),
             Traffic::Panics => self.ended(requests, |link| link.send(b"GET /panic HTTP/1.1\r\nHost: lab\r\n\r\n")),
             Traffic::Refusals => self.ended(requests / 3, |link| {
                 exchange(link, "GET /nowhere HTTP/1.1\r\nHost: lab\r\n\r\n", 404)?;
@@ -189,6 +191,17 @@ impl Client {
         })
     }
 
+    /// Begins heads on so many connections, and waits until the server has ended them all.
+    fn timeouts(&self, connections: usize) -> Result<()> {
+        let mut links = Vec::new();
+        for _ in 0..connections {
+            let mut link = Link::connect(self.address)?;
+            link.send(UNFINISHED.as_bytes())?;
+            links.push(link);
+        }
+        links.into_iter().try_for_each(Link::wait_for_end)
+    }
+
     /// Reads the first piece of each answer, and the rest when the server can do no more.
     fn slow_readers(&self, connections: usize, mut pause: impl FnMut() -> Result<()>) -> Result<()> {
         let mut links = Vec::new();
@@ -203,7 +216,7 @@ impl Client {
     }
 }
 
-fn exchange(link: &mut Link, request: &str, status: u16) -> Result<()> {
+pub(crate) fn exchange(link: &mut Link, request: &str, status: u16) -> Result<()> {
     link.send(request.as_bytes())?;
     expect(link, status)
 }

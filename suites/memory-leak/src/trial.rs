@@ -4,7 +4,10 @@
 //! them, as many follow, with every block remembered by where it comes from. What grows no further was something that fills
 //! up; what does is a leak.
 
-use std::{collections::HashMap, io};
+use std::{
+    collections::{BTreeMap, HashMap},
+    io,
+};
 
 use harness::{
     stats::{self, Trend},
@@ -39,23 +42,39 @@ const SITES_TOLD: usize = 3;
 /// What a trial showed.
 pub(crate) struct Outcome {
     pub(crate) ready: Option<Ready>,
+    /// What growth is divided by, in a word.
+    pub(crate) what: &'static str,
     /// Live bytes, per request.
     pub(crate) bytes: Trend,
     /// Live blocks, per request.
     pub(crate) blocks: Trend,
     /// Where what grew comes from, the largest first; empty when nothing leaks or the server cannot tell.
     pub(crate) grown: Vec<Site>,
+    /// Further figures.
+    pub(crate) metrics: BTreeMap<String, f64>,
+    /// What was seen over time.
+    pub(crate) series: BTreeMap<String, Vec<[f64; 2]>>,
 }
 
 impl Outcome {
+    pub(crate) fn new(bytes: Trend, blocks: Trend) -> Self {
+        let (metrics, series) = (BTreeMap::new(), BTreeMap::new());
+        Self { ready: None, what: "request", bytes, blocks, grown: Vec::new(), metrics, series }
+    }
+
+    /// Whether live memory grows.
+    pub(crate) fn grows(&self) -> bool {
+        self.bytes.grows() || self.blocks.grows()
+    }
+
     /// A sentence about the leak, if it is one.
     pub(crate) fn leak(&self, target: &str, case: &str) -> Option<String> {
-        if !self.bytes.grows() && !self.blocks.grows() {
+        if !self.grows() {
             return None;
         }
         let mut text = format!(
-            "Target {target} leaks in case {case}: {:.2} bytes (95 % interval {:.2} to {:.2}) and {:.3} blocks a request.",
-            self.bytes.slope, self.bytes.low, self.bytes.high, self.blocks.slope
+            "Target {target} leaks in case {case}: {:.2} bytes (95 % interval {:.2} to {:.2}) and {:.3} blocks a {}.",
+            self.bytes.slope, self.bytes.low, self.bytes.high, self.blocks.slope, self.what
         );
         if self.grown.is_empty() {
             text.push_str(" It does not tell where they come from.");
@@ -68,48 +87,73 @@ impl Outcome {
     }
 }
 
-/// Runs the cycles.
+/// Runs cycles of one kind of traffic.
 ///
 /// # Errors
 /// When the server cannot be used, or tells no allocations.
 pub(crate) fn run(target: &Target, cpus: &[usize], traffic: Traffic) -> Result<Outcome, Trouble> {
-    // A server that tells its allocations in its one build needs no other.
-    let command = if target.counting.is_empty() { &target.command } else { &target.counting };
-    let target = Target { command: command.clone(), ..target.clone() };
-    // One worker, so that it does not depend on chance which of them makes what it makes once.
-    let setup = Setup { cpus: &cpus[..cpus.len().min(1)], database: None, slowdown: SLOWDOWN };
-    let mut server = Server::start(&target, &setup)?;
+    let mut server = start(target, cpus, traffic.arguments())?;
     let ready = server.ready().cloned();
-    let mut client = Client::new(server.address(), traffic);
-    cycles(&mut server, &mut client, WARM_UP_CYCLES)?;
-    let readings = cycles(&mut server, &mut client, CYCLES)?;
-    let (mut bytes, mut blocks) = trends(&readings, traffic);
-    let mut grown = Vec::new();
-    if bytes.grows() || blocks.grows() {
-        let is_watched = server.watch()?;
-        let mut readings = cycles(&mut server, &mut client, CYCLES_BEFORE_SITES)?;
-        let before = if is_watched { server.sites()? } else { Vec::new() };
-        readings.extend(cycles(&mut server, &mut client, CYCLES)?);
-        if is_watched {
-            grown = growth(&before, server.sites()?);
-        }
-        (bytes, blocks) = trends(&readings, traffic);
+    let mut clients = [Client::new(server.address(), traffic)];
+    cycles(&mut server, &mut clients, WARM_UP_CYCLES)?;
+    let readings = cycles(&mut server, &mut clients, CYCLES)?;
+    let (bytes, blocks) = trends(by_requests(readings, traffic.requests()));
+    let mut outcome = Outcome { ready, ..Outcome::new(bytes, blocks) };
+    if outcome.grows() {
+        watch(&mut server, &mut clients, traffic.requests(), &mut outcome)?;
     }
     // Closed first: a server that drains may wait for its clients.
-    drop(client);
+    drop(clients);
     server.stop()?;
-    Ok(Outcome { ready, bytes, blocks, grown })
+    Ok(outcome)
 }
 
-/// The readings after each of so many cycles.
-fn cycles(server: &mut Server, client: &mut Client, count: usize) -> Result<Vec<Allocations>, Trouble> {
+/// Starts the build that counts, with further arguments.
+///
+/// # Errors
+/// When the server cannot be used.
+pub(crate) fn start(target: &Target, cpus: &[usize], arguments: &[&str]) -> Result<Server, Trouble> {
+    // A server that tells its allocations in its one build needs no other.
+    let mut command = if target.counting.is_empty() { target.command.clone() } else { target.counting.clone() };
+    command.extend(arguments.iter().map(|word| (*word).to_owned()));
+    // One worker, so that it does not depend on chance which of them makes what it makes once.
+    let setup = Setup { cpus: &cpus[..cpus.len().min(1)], database: None, slowdown: SLOWDOWN };
+    Server::start(&Target { command, ..target.clone() }, &setup)
+}
+
+/// Looks at memory that has grown for as many cycles more, with every block remembered by where it comes from; what was
+/// found before is replaced by what is found now.
+///
+/// # Errors
+/// As [`cycles`].
+pub(crate) fn watch(
+    server: &mut Server,
+    clients: &mut [Client],
+    requests: usize,
+    outcome: &mut Outcome,
+) -> Result<(), Trouble> {
+    let is_watched = server.watch()?;
+    let mut readings = cycles(server, clients, CYCLES_BEFORE_SITES)?;
+    let before = if is_watched { server.sites()? } else { Vec::new() };
+    readings.extend(cycles(server, clients, CYCLES)?);
+    if is_watched {
+        outcome.grown = growth(&before, server.sites()?);
+    }
+    (outcome.bytes, outcome.blocks) = trends(by_requests(readings, requests));
+    Ok(())
+}
+
+/// The readings after each of so many cycles, in which all clients take their turn.
+///
+/// # Errors
+/// When the server cannot be used, or tells no allocations.
+pub(crate) fn cycles(server: &mut Server, clients: &mut [Client], count: usize) -> Result<Vec<Allocations>, Trouble> {
     (0..count)
         .map(|_| {
-            let pause = || server.quiesce().map(drop).map_err(|trouble| io::Error::other(trouble.reason));
-            client.cycle(pause).map_err(|error| Trouble {
-                reason: format!("the traffic broke off: {error}"),
-                stderr_tail: server.trouble().stderr_tail,
-            })?;
+            for client in &mut *clients {
+                let pause = || server.quiesce().map(drop).map_err(|trouble| io::Error::other(trouble.reason));
+                client.cycle(pause).map_err(|error| broken_off(server, &error))?;
+            }
             server.quiesce()?.allocations.ok_or_else(|| Trouble {
                 reason: "its counters tell no allocations; was it built to count them?".to_owned(),
                 stderr_tail: Vec::new(),
@@ -118,19 +162,27 @@ fn cycles(server: &mut Server, client: &mut Client, count: usize) -> Result<Vec<
         .collect()
 }
 
-/// How live bytes and live blocks grow, per request.
-fn trends(readings: &[Allocations], traffic: Traffic) -> (Trend, Trend) {
-    let requests = traffic.requests() as f64;
+/// Why there was no more traffic.
+pub(crate) fn broken_off(server: &mut Server, error: &io::Error) -> Trouble {
+    Trouble { reason: format!("the traffic broke off: {error}"), stderr_tail: server.trouble().stderr_tail }
+}
+
+/// Readings by how many requests had been sent, when each cycle sends so many.
+fn by_requests(readings: Vec<Allocations>, requests: usize) -> Vec<(f64, Allocations)> {
+    readings.into_iter().enumerate().map(|(cycle, reading)| ((cycle * requests) as f64, reading)).collect()
+}
+
+/// How live bytes and live blocks grow, per unit of what the readings stand by.
+pub(crate) fn trends(readings: Vec<(f64, Allocations)>) -> (Trend, Trend) {
     let trend = |figure: fn(&Allocations) -> u64| {
-        let series: Vec<f64> = readings.iter().map(|reading| figure(reading) as f64).collect();
-        let cycle = stats::trend(&series).unwrap_or(Trend { slope: 0.0, low: 0.0, high: 0.0 });
-        Trend { slope: cycle.slope / requests, low: cycle.low / requests, high: cycle.high / requests }
+        let points: Vec<[f64; 2]> = readings.iter().map(|(at, reading)| [*at, figure(reading) as f64]).collect();
+        stats::trend_of(&points).unwrap_or(Trend { slope: 0.0, low: 0.0, high: 0.0 })
     };
     (trend(|reading| reading.live_bytes), trend(|reading| reading.live_blocks))
 }
 
 /// The sites that hold more than before, and how much more; the largest growth first.
-fn growth(before: &[Site], after: Vec<Site>) -> Vec<Site> {
+pub(crate) fn growth(before: &[Site], after: Vec<Site>) -> Vec<Site> {
     let before: HashMap<&[String], &Site> = before.iter().map(|site| (site.calls.as_slice(), site)).collect();
     let mut grown: Vec<Site> = after
         .into_iter()

@@ -47,7 +47,7 @@ fn run(target: Target, case: &str) -> Said {
         connections: vec![64],
         rounds: 1,
         warmup_s: 0.1,
-        duration_s: 0.1,
+        duration_s: 2.0,
         open_duration_s: 0.1,
         open_shares: Vec::new(),
         database: Database::Sqlite,
@@ -109,17 +109,56 @@ fn sixteen_bytes_a_request_are_found_in_a_real_server_by_their_line() {
     // The clean build comes last, so that it is what lies where cargo puts it afterwards.
     let leaking = server(&folder.path().join("leaking"), &["count-allocations", "leak-16-bytes"]);
     let clean = server(&folder.path().join("clean"), &["count-allocations"]);
-    let said = run(clean, "pipelined");
+    let said = run(clean.clone(), "pipelined");
     assert!(
         said.notes.is_empty() && said.samples[0].metrics["leaked_bytes_per_request_low"] <= 0.0,
         "{:?}",
         said.notes
     );
+    for case in ["head-timeouts", "shutdown"] {
+        let said = run(clean.clone(), case);
+        assert!(said.notes.is_empty() && said.samples[0].metrics["leaked_bytes_per_request_low"] <= 0.0, "{case}");
+    }
     let said = run(leaking, "pipelined");
     let figures = &said.samples[0].metrics;
     assert_eq!((figures["leaked_bytes_per_request"], figures["leaked_blocks_per_request"]), (16.0, 1.0), "{figures:?}");
     let site = "come from {async_fn#0} (comparisons/armature/src/contract.rs:";
     assert!(said.notes[0].contains(site), "{:?}", said.notes);
+}
+
+#[test]
+fn what_a_server_has_lost_when_it_is_stopped_under_load_is_found() {
+    let said = run(keeper(""), "shutdown");
+    assert!(
+        said.notes.is_empty() && said.samples[0].metrics["leaked_bytes_per_request_low"] <= 0.0,
+        "{:?}",
+        said.notes
+    );
+    let said = run(keeper("reference-cycle"), "shutdown");
+    // Ten requests of every connection are answered before the order, and 64 bytes are lost with each.
+    assert!(said.samples[0].metrics["leaked_bytes_per_request_low"] >= 640.0, "{:?}", said.samples);
+    let (begin, site) =
+        ("Target keeper leaks in case shutdown: ", "reference_cycle (suites/memory-leak/src/bin/keeper.rs:");
+    let note = &said.notes[0];
+    assert!(note.starts_with(begin) && note.contains(" blocks a connection.") && note.contains(site), "{note}");
+}
+
+#[test]
+fn a_soak_has_the_slopes_of_resident_memory_and_what_was_seen_of_it() {
+    let mut target = keeper("unbounded-cache");
+    target.serves = ["plaintext", "soak"].map(str::to_owned).into();
+    let said = run(target, "soak");
+    let sample = &said.samples[0];
+    let figure = |name: &str| sample.metrics[name];
+    for memory in ["rss_growth_bytes_per_min", "pss_growth_bytes_per_min"] {
+        let [low, high] = ["low", "high"].map(|end| figure(&format!("{memory}_{end}")));
+        assert!(low <= figure(memory) && figure(memory) <= high, "{:?}", sample.metrics);
+    }
+    assert!(figure("leaked_bytes_per_request_low") > 0.0 && said.notes[0].contains("leaks in case soak"));
+    for memory in ["rss_bytes", "pss_bytes", "live_bytes"] {
+        let points = &sample.series[memory];
+        assert!(points.len() >= 3 && points.is_sorted_by(|[a, _], [b, _]| a < b), "{points:?}");
+    }
 }
 
 /// A copy of target-armature, built with these features.

@@ -88,6 +88,7 @@ pub(super) fn print_list(program: &Path, entries: &[Entry]) -> Result<ExitCode> 
             Depth::Quick => "--quick and longer",
             Depth::Default => "by default",
             Depth::Full => "--full",
+            Depth::Named => "only when named",
         };
         println!("  {:<22} {:<16} {} ({when})", case.id, case.test, case.title);
     }

@@ -14,7 +14,7 @@ use std::{
     thread,
 };
 
-use probe::{Control, Options, allocator::Counting, options::Switch};
+use probe::{Control, Options, allocator::Counting, control, options::Switch};
 
 #[global_allocator]
 static ALLOCATOR: Counting<std::alloc::System> = Counting(std::alloc::System);
@@ -35,7 +35,12 @@ fn main() -> ExitCode {
     let options = Options::from_env("keeper", SWITCHES);
     let served = TcpListener::bind(options.listen).and_then(|listener| {
         // Nothing that is asked of it takes long enough to be waited for.
-        Control::start(&options, "keeper", listener.local_addr()?, &[], || process::exit(0))?;
+        let told = options.clone();
+        let stop = move || {
+            control::farewell(&told);
+            process::exit(0)
+        };
+        Control::start(&options, "keeper", listener.local_addr()?, &[], stop)?;
         serve(&listener, options.switches.first().map_or("", String::as_str))
     });
     if let Err(error) = served {
