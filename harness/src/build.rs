@@ -52,13 +52,15 @@ pub struct Request<'a> {
     pub profile: &'a str,
     /// Features to turn on.
     pub features: &'a [&'a str],
+    /// Whether the binary says which lines its code comes from, also where the profile leaves that out.
+    pub line_tables: bool,
 }
 
 impl<'a> Request<'a> {
     /// A package whose binary has its name.
     #[must_use]
     pub fn new(package: &'a str, profile: &'a str) -> Self {
-        Self { package, binary: package, profile, features: &[] }
+        Self { package, binary: package, profile, features: &[], line_tables: false }
     }
 
     /// Builds it and returns the path of the binary. Cargo's own progress goes to standard error.
@@ -72,6 +74,9 @@ impl<'a> Request<'a> {
         cargo.args(["--profile", self.profile]);
         if !self.features.is_empty() {
             cargo.args(["--features", &self.features.join(",")]);
+        }
+        if self.line_tables {
+            cargo.args(["--config", &format!("profile.{}.debug='line-tables-only'", self.profile)]);
         }
         for flag in profile_flags(self.profile) {
             cargo.args(["--config", &format!("build.rustflags=['{flag}']")]);

@@ -9,12 +9,12 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use probe::suite::{Event, Plan};
 
 use crate::{
     layout,
-    record::{Commit, Record, Status},
+    record::{self, Commit, Record, Status},
     suite::{Heard, Session},
 };
 
@@ -23,6 +23,9 @@ const WRITE_EVERY: Duration = Duration::from_secs(2);
 
 /// How long a suite may take to end its children after a Ctrl-C; the whole must be over within 2 s.
 const END_PATIENCE: Duration = Duration::from_millis(1500);
+
+/// Earlier runs of a suite that are looked at.
+const REMEMBERED_MAX: usize = 8;
 
 /// A suite that says nothing for so long after a step should have ended hangs.
 const HANG_PATIENCE: Duration = Duration::from_secs(60);
@@ -90,6 +93,46 @@ pub fn run(
     record.status = status;
     record.finished = Some(timestamp(SystemTime::now()));
     Ok(ended)
+}
+
+/// What a suite says that it will do with a plan, before it does anything: the number of its cases, and seconds.
+///
+/// It is ended then. The plan's programs need not be there.
+///
+/// # Errors
+/// When it cannot be started, or begins with something else.
+pub fn foresee(program: &Path, plan: &Plan) -> Result<(usize, f64)> {
+    let mut session = Session::start(program, plan)?;
+    let heard = session.listen(HANG_PATIENCE);
+    session.end(END_PATIENCE);
+    match heard {
+        Heard::Event(event) => match *event {
+            Event::Planned { cases, expected_s, .. } => Ok((cases.len(), expected_s)),
+            other => bail!("the suite began with {other:?} in place of what it plans"),
+        },
+        Heard::Nothing => bail!("the suite said nothing for {} s", HANG_PATIENCE.as_secs()),
+        Heard::Broken(reason) => bail!("{reason}"),
+    }
+}
+
+/// How long the newest complete run of the same suite on an equal plan took, s; of the newest few that there are.
+#[must_use]
+pub fn remember(runs: &Path, suite: &str, plan: &Plan) -> Option<f64> {
+    let names = |plan: &Plan| plan.targets.iter().map(|target| target.name.clone()).collect::<Vec<_>>();
+    let is_equal = |other: &Plan| {
+        (other.depth, other.rounds, &other.cases, &other.connections)
+            == (plan.depth, plan.rounds, &plan.cases, &plan.connections)
+            && (other.warmup_s, other.duration_s) == (plan.warmup_s, plan.duration_s)
+            && names(other) == names(plan)
+    };
+    let found = record::list(runs).ok()?;
+    let own = found.iter().rev().filter(|found| found.id.contains(&format!("Z-{suite}-"))).take(REMEMBERED_MAX);
+    own.filter_map(|found| Record::read(&found.folder).ok())
+        .find(|record| record.suite == suite && record.status == Status::Complete && is_equal(&record.plan))
+        .and_then(|record| {
+            let at = |time: &str| humantime::parse_rfc3339(time).ok();
+            Some(at(record.finished.as_deref()?)?.duration_since(at(&record.started)?).ok()?.as_secs_f64())
+        })
 }
 
 fn partial(reason: &str) -> Status {

@@ -9,6 +9,12 @@ use crate::verdict::{Belief, Kind, Verdict, empty, list};
 /// The figure that says whether a target leaks: above zero it does.
 const LOW: &str = "leaked_bytes_per_request_low";
 
+/// Who leaks in a case.
+pub(crate) fn leaking(case: &CaseSummary) -> impl Iterator<Item = &str> {
+    let leaks = |row: &&Row| row.metrics.get(LOW).is_some_and(|low| low.median > 0.0);
+    case.rows.iter().filter(leaks).map(|row| row.target.as_str())
+}
+
 /// The verdict on a case in which growth was measured; `None` for any other.
 pub(crate) fn verdict(case: &CaseSummary) -> Option<Verdict> {
     let judged: Vec<(&Row, f64)> =
@@ -16,7 +22,7 @@ pub(crate) fn verdict(case: &CaseSummary) -> Option<Verdict> {
     if judged.is_empty() {
         return None;
     }
-    let leaking: Vec<&str> = judged.iter().filter(|(_, low)| *low > 0.0).map(|(row, _)| row.target.as_str()).collect();
+    let leaking: Vec<&str> = leaking(case).collect();
     let (kind, headline) = match leaking.as_slice() {
         [] => (Kind::Clean, "Nobody leaks".to_owned()),
         [one] => (Kind::Leaks, format!("{one} leaks")),

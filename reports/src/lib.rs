@@ -45,7 +45,7 @@ use paint::Palette;
 pub use sheet::COLUMNS;
 pub use terminal::Style;
 pub use verdict::{Belief, Kind, Verdict};
-use view::CaseView;
+use view::{CaseView, SUBJECT};
 
 /// A run, ready to be rendered.
 #[derive(Debug, Clone)]
@@ -75,6 +75,13 @@ impl Report {
     #[must_use]
     pub fn verdicts(&self) -> &[Verdict] {
         &self.verdicts
+    }
+
+    /// Whether the project's own framework leaks; in a run without it, whether anybody does.
+    #[must_use]
+    pub fn has_leak(&self) -> bool {
+        let takes_part = self.record.plan.targets.iter().any(|target| target.name == SUBJECT);
+        self.summary.cases.iter().flat_map(leak::leaking).any(|target| !takes_part || target == SUBJECT)
     }
 
     /// The page for people: one file that asks for nothing else, with plots.

@@ -1,7 +1,7 @@
 //! `cargo xtask bench`: from a command line to a plan, from a plan to a report.
 //!
-//! What is built is `bench/prepare.rs`'s, what is drawn meanwhile `bench/progress.rs`'s; measuring is the suite's and
-//! `harness::run`'s.
+//! Which suites there are is `bench/suite.rs`'s, what is built `bench/prepare.rs`'s, what is drawn meanwhile
+//! `bench/progress.rs`'s, and several suites in turn `bench/several.rs`'s; measuring is the suite's and `harness::run`'s.
 
 use std::{
     fs,
@@ -23,6 +23,7 @@ use harness::{
     layout, placement,
     record::{Record, SCHEMA, Status},
     run::{self, Ended},
+    target::Entry,
 };
 use probe::suite::{Database, Depth, Plan};
 use reports::{Report, Style};
@@ -31,9 +32,21 @@ use crate::output;
 
 mod prepare;
 mod progress;
+mod several;
+mod suite;
 
 use prepare::Prepared;
 use progress::Progress;
+use suite::Suite;
+
+/// The suite that is run when none is named.
+const SUITE: &str = "techempower";
+
+/// The suite that `--soak` is about, and its case.
+const SOAK: (&str, &str) = ("memory-leak", "soak");
+
+/// Exit code of a run that measured all, and found a leak.
+const FOUND: u8 = 1;
 
 /// Exit code after a failure that leaves a figure missing.
 const BROKEN: u8 = 3;
@@ -52,16 +65,26 @@ const INTERRUPTED: u8 = 130;
   cargo xtask bench --suite engine --case json           times, and instructions, system calls and allocations a request
   cargo xtask bench --suite micro --quick                in process: nanoseconds and instructions an operation
   cargo xtask bench --suite drop-timing --quick          destructors: how long, when, and whether each has run
-  cargo xtask bench --suite memory-leak --rounds 1       whether live memory comes back after identical cycles of traffic
+  cargo xtask bench --suite memory-leak                  whether live memory comes back after identical cycles of traffic
+  cargo xtask bench --soak 30 --target armature          the same over half an hour of mixed traffic, with RSS and PSS
+  cargo xtask bench --all --list                         how long all suites would take
+  cargo xtask bench --all --quick                        all suites, one after the other, a record each
   cargo xtask bench --quick --json > summary.json        for programs; progress stays on standard error
   cargo xtask bench --list                               the cases and targets there are
 
-Exit codes: 0 all measured; 2 wrong command line; 3 something could not be measured (the rest is reported);
-130 interrupted (what was measured is kept and marked as partial).")]
+Exit codes: 0 all measured; 1 all measured, and armature leaks (in a run without armature: any target; a leak of another
+target beside it is reported, and is no reason to fail); 2 wrong command line; 3 something could not be measured (the
+rest is reported); 130 interrupted (what was measured is kept and marked as partial). Of several suites: the worst.")]
 pub(crate) struct Bench {
-    /// The suite to run.
-    #[arg(long, default_value = "techempower")]
-    suite: String,
+    /// The suite to run, by its name or the path of a program; repeatable [techempower].
+    #[arg(long = "suite", value_name = "NAME")]
+    suites: Vec<String>,
+    /// Run every suite, one after the other; says beforehand how long it will take.
+    #[arg(long, conflicts_with_all = ["suites", "targets", "cases", "lab", "soak", "json"])]
+    all: bool,
+    /// Look for leaks under mixed traffic for so long; one round unless --rounds is given.
+    #[arg(long, value_name = "MINUTES", value_parser = minutes, conflicts_with_all = ["suites", "cases", "duration"])]
+    soak: Option<f64>,
     /// A first result: the seven tests at one level, short windows, 3 rounds.
     #[arg(long, conflicts_with = "full")]
     quick: bool,
@@ -86,7 +109,7 @@ pub(crate) struct Bench {
     /// sqlite, postgres (a private cluster from installed binaries), or a postgres:// URL.
     #[arg(long, default_value = "sqlite", value_parser = database)]
     database: Database,
-    /// The run's folder [target/lab/runs/ID].
+    /// The run's folder [target/lab/runs/ID]; of several suites, a folder for each is made in it.
     #[arg(long, value_name = "FOLDER")]
     out: Option<PathBuf>,
     /// Print the summary as JSON on standard output instead of tables.
@@ -101,7 +124,7 @@ pub(crate) struct Bench {
     /// Seed of the order of targets.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Show the cases and targets, and measure nothing.
+    /// Show the cases and targets, or how long several suites would take, and measure nothing.
     #[arg(long)]
     list: bool,
 }
@@ -139,31 +162,58 @@ impl Bench {
         if private_database && !self.list && harness::database::postgres_binaries().is_none() {
             bail!("no PostgreSQL server binaries in PATH or /usr/lib/postgresql; {}", harness::database::POSTGRES_CURE);
         }
-        let suite = prepare::suite(&self.suite)?;
-        let own_lab = layout::lab_of(&self.suite)?;
-        let entries = harness::target::entries(self.lab.as_ref().unwrap_or(&own_lab))?;
-        let chosen = harness::target::choose(&entries, &self.targets)?;
-        if self.list {
-            return prepare::print_list(&suite, &entries);
+        match self.names()?.as_slice() {
+            [name] => self.one(&Suite::find(name)?, host, self.out.as_deref(), &interrupted).map(ExitCode::from),
+            names => several::run(&self, names, &host, &interrupted),
         }
+    }
+
+    /// The suites that are asked for.
+    fn names(&self) -> Result<Vec<String>> {
+        Ok(match (self.all, self.soak) {
+            (true, _) => suite::all()?,
+            (_, Some(_)) => vec![SOAK.0.to_owned()],
+            _ if self.suites.is_empty() => vec![SUITE.to_owned()],
+            _ => self.suites.clone(),
+        })
+    }
+
+    fn cases(&self) -> Vec<String> {
+        if self.soak.is_some() { vec![SOAK.1.to_owned()] } else { self.cases.clone() }
+    }
+
+    /// All targets of a suite, and those that are to be measured.
+    fn entries(&self, suite: &Suite) -> Result<(Vec<Entry>, Vec<Entry>)> {
+        let entries = harness::target::entries(self.lab.as_ref().unwrap_or(&suite.lab))?;
+        let chosen = harness::target::choose(&entries, &self.targets)?;
+        Ok((entries, chosen))
+    }
+
+    /// Runs one suite and returns its exit code.
+    fn one(&self, suite: &Suite, host: Host, out: Option<&Path>, interrupted: &AtomicBool) -> Result<u8> {
+        let (entries, chosen) = self.entries(suite)?;
+        if self.list {
+            suite.print_list(&entries);
+            return Ok(0);
+        }
+        let private_database = self.database == Database::PrivatePostgres;
         let placement = placement::split(&host.cpus, private_database)?;
-        prepare::check_cases(&suite, &self.cases)?;
-        let started = SystemTime::now();
-        let id = run::new_id(&self.suite, started);
-        let folder = self.out.clone().map_or_else(|| Ok(layout::runs_folder()?.join(&id)), Ok::<_, anyhow::Error>)?;
+        suite.check_cases(&self.cases())?;
+        let id = run::new_id(&suite.name, SystemTime::now());
+        let folder =
+            out.map_or_else(|| Ok(layout::runs_folder()?.join(&id)), |out| Ok::<_, anyhow::Error>(out.into()))?;
         make_folder(&folder)?;
-        let counted = prepare::is_counted(&suite, &self.cases)?;
-        let kind = prepare::kind(&self.suite)?;
-        let prepared = match prepare::build(&chosen, &self.profile, &host, counted, kind) {
+        let counted = suite.is_counted(&self.cases());
+        let prepared = match prepare::build(&chosen, &self.profile, &host, counted, suite) {
             Ok(prepared) => prepared,
             // A Ctrl-C during the build reaches cargo too, which fails then.
-            Err(_) if interrupted.load(Ordering::Relaxed) => return Ok(ExitCode::from(INTERRUPTED)),
+            Err(_) if interrupted.load(Ordering::Relaxed) => return Ok(INTERRUPTED),
             Err(error) => return Err(error),
         };
         let scratch = scratch_folder(&folder, private_database)?;
-        let plan = self.plan(&prepared, scratch.path(), placement);
-        let mut record = self.record(id, started, host, &prepared, plan.clone());
-        let ended = measure(&mut record, &folder, &suite, &plan, &interrupted)?;
+        let plan = self.plan(suite, &prepared, scratch.path(), placement);
+        let mut record = self.record(suite, id, host, &prepared, plan.clone());
+        let ended = measure(&mut record, &folder, &suite.program, &plan, interrupted)?;
         drop(scratch);
         let kept = record.write(&folder);
         let code = self.conclude(&record, &folder, ended)?;
@@ -178,20 +228,22 @@ impl Bench {
         }
     }
 
-    fn plan(&self, prepared: &Prepared, folder: &Path, placement: probe::suite::Placement) -> Plan {
+    fn plan(&self, suite: &Suite, prepared: &Prepared, folder: &Path, placement: probe::suite::Placement) -> Plan {
         let effort = self.effort();
-        let duration_s = self.duration.unwrap_or(effort.duration_s);
+        let soak_s = self.soak.map(|minutes| minutes * 60.0);
+        let duration_s = soak_s.or(self.duration).unwrap_or(effort.duration_s);
+        let own_rounds = if soak_s.is_some() { Some(1) } else { suite.rounds };
         Plan {
             folder: folder.to_path_buf(),
             targets: prepared.targets.clone(),
-            cases: self.cases.clone(),
+            cases: self.cases(),
             depth: effort.depth,
             connections: if self.connections.is_empty() {
                 effort.connections.to_vec()
             } else {
                 self.connections.clone()
             },
-            rounds: self.rounds.unwrap_or(effort.rounds),
+            rounds: self.rounds.or(own_rounds).unwrap_or(effort.rounds),
             warmup_s: effort.warmup_s.min(duration_s),
             duration_s,
             open_duration_s: duration_s * 5.0 / 7.0,
@@ -205,13 +257,14 @@ impl Bench {
         }
     }
 
-    fn record(&self, id: String, started: SystemTime, host: Host, prepared: &Prepared, plan: Plan) -> Record {
+    fn record(&self, suite: &Suite, id: String, host: Host, prepared: &Prepared, plan: Plan) -> Record {
         Record {
             schema: SCHEMA,
             id,
-            suite: self.suite.clone(),
+            suite: suite.name.clone(),
             status: Status::Running,
-            started: run::timestamp(started),
+            // When measuring begins: building is over by now.
+            started: run::timestamp(SystemTime::now()),
             finished: None,
             repeat: format!("cargo xtask {}", std::env::args().skip(1).collect::<Vec<_>>().join(" ")),
             commit: run::commit(),
@@ -228,11 +281,11 @@ impl Bench {
         }
     }
 
-    fn conclude(&self, record: &Record, folder: &Path, ended: Ended) -> Result<ExitCode> {
+    fn conclude(&self, record: &Record, folder: &Path, ended: Ended) -> Result<u8> {
         if ended == Ended::Interrupted {
             eprintln!("Interrupted. What was measured is in {}", folder.display());
             eprintln!("`cargo xtask report {}` renders it, marked as partial.", folder.display());
-            return Ok(ExitCode::from(INTERRUPTED));
+            return Ok(INTERRUPTED);
         }
         let report = Report::new(record);
         let written = report.write_all(folder);
@@ -259,7 +312,11 @@ impl Bench {
         if let Status::Partial { reason } = &record.status {
             eprintln!("broken: {reason}");
         }
-        Ok(if whole { ExitCode::SUCCESS } else { ExitCode::from(BROKEN) })
+        Ok(match whole {
+            false => BROKEN,
+            true if report.has_leak() => FOUND,
+            true => 0,
+        })
     }
 }
 
@@ -306,6 +363,13 @@ fn watch_for_interrupts() -> Result<Arc<AtomicBool>> {
         signal_hook::flag::register(signal, Arc::clone(&flag))?;
     }
     Ok(flag)
+}
+
+fn minutes(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(value) if (0.05..=10_080.0).contains(&value) => Ok(value),
+        _ => Err("give minutes from 0.05 to 10080 (a week), for example 30".to_owned()),
+    }
 }
 
 fn seconds(text: &str) -> Result<f64, String> {

@@ -166,8 +166,12 @@ fn build_programs(packages: &[Package]) -> Result<()> {
         {
             eprintln!("building {}, which tests start", program.name);
             let features: Vec<&str> = program.features.iter().map(String::as_str).collect();
-            build::Request { package: &package.name, binary: &program.name, profile: "light", features: &features }
-                .build()?;
+            build::Request {
+                binary: &program.name,
+                features: &features,
+                ..build::Request::new(&package.name, "light")
+            }
+            .build()?;
         }
     }
     Ok(())

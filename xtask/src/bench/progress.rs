@@ -94,7 +94,7 @@ impl Progress {
     }
 }
 
-fn human(seconds: f64) -> String {
+pub(super) fn human(seconds: f64) -> String {
     let seconds = seconds.max(0.0).round() as u64;
     if seconds < 90 { format!("{seconds} s") } else { format!("{} min", seconds.div_ceil(60)) }
 }
