@@ -186,6 +186,7 @@ impl Bench {
     fn entries(&self, suite: &Suite) -> Result<(Vec<Entry>, Vec<Entry>)> {
         let entries = harness::target::entries(self.lab.as_ref().unwrap_or(&suite.lab))?;
         let chosen = harness::target::choose(&entries, &self.targets)?;
+        let chosen = suite.taking_part(chosen, &self.cases(), self.effort().depth);
         Ok((entries, chosen))
     }
 
@@ -203,7 +204,7 @@ impl Bench {
         let folder =
             out.map_or_else(|| Ok(layout::runs_folder()?.join(&id)), |out| Ok::<_, anyhow::Error>(out.into()))?;
         make_folder(&folder)?;
-        let counted = suite.is_counted(&self.cases());
+        let counted = suite.is_counted(&self.cases(), self.effort().depth);
         let prepared = match prepare::build(&chosen, &self.profile, &host, counted, suite) {
             Ok(prepared) => prepared,
             // A Ctrl-C during the build reaches cargo too, which fails then.

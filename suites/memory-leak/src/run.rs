@@ -12,6 +12,7 @@ use probe::{
 use crate::{
     kind::{self, Kind},
     shutdown, soak,
+    traffic::Traffic,
     trial::{self, Outcome},
 };
 
@@ -86,6 +87,7 @@ fn steps(kind: Kind) -> u32 {
 /// How long a launch takes, s.
 fn expected_s(kind: Kind, plan: &Plan) -> f64 {
     match kind {
+        Kind::Cycles(Traffic::HeadTimeouts) => trial::TIMEOUTS_S,
         Kind::Cycles(_) => trial::EXPECTED_S,
         Kind::Shutdown => shutdown::EXPECTED_S,
         Kind::Soak => plan.duration_s,

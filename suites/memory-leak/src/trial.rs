@@ -36,6 +36,9 @@ const SLOWDOWN: u32 = 6;
 /// How long a trial takes, s, measured on two CPUs.
 pub(crate) const EXPECTED_S: f64 = 2.0;
 
+/// The same where each cycle waits for a deadline.
+pub(crate) const TIMEOUTS_S: f64 = 6.5;
+
 /// Call sites that are told.
 const SITES_TOLD: usize = 3;
 

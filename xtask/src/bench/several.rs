@@ -77,7 +77,7 @@ fn expect(bench: &Bench, name: &str, host: &Host) -> Expected {
     let foreseen = || -> Result<(Suite, Foreseen)> {
         let suite = Suite::find(name)?;
         let (_, chosen) = bench.entries(&suite)?;
-        let prepared = prepare::unbuilt(&chosen, suite.is_counted(&bench.cases()));
+        let prepared = prepare::unbuilt(&chosen, suite.is_counted(&bench.cases(), bench.effort().depth));
         let scratch = tempfile::tempdir()?;
         let placement = placement::split(&host.cpus, bench.database == Database::PrivatePostgres)?;
         let mut plan = bench.plan(&suite, &prepared, scratch.path(), placement);

@@ -103,11 +103,25 @@ impl Suite {
         })
     }
 
-    /// Whether it counts anything in the cases that are wanted, which are all if none is named.
-    pub(super) fn is_counted(&self, wanted: &[String]) -> bool {
-        let is_wanted = |name: &str| wanted.iter().any(|wanted| wanted.split('@').next() == Some(name));
-        let mut counted = self.cases.iter().filter(|case| case.counted);
-        counted.any(|case| wanted.is_empty() || is_wanted(&case.id) || is_wanted(&case.test))
+    /// The cases that are wanted by name, or all that a kind of run includes if none is named.
+    fn wanted<'a>(&'a self, names: &'a [String], depth: Depth) -> impl Iterator<Item = &'a Case> {
+        let is_named = move |name: &str| names.iter().any(|wanted| wanted.split('@').next() == Some(name));
+        self.cases.iter().filter(move |case| {
+            if names.is_empty() { case.depth <= depth } else { is_named(&case.id) || is_named(&case.test) }
+        })
+    }
+
+    /// Whether it counts anything in the cases that are wanted.
+    pub(super) fn is_counted(&self, names: &[String], depth: Depth) -> bool {
+        self.wanted(names, depth).any(|case| case.counted)
+    }
+
+    /// Those of the targets that take part in the cases that are wanted; the others need not be built.
+    pub(super) fn taking_part(&self, entries: Vec<Entry>, names: &[String], depth: Depth) -> Vec<Entry> {
+        let serves = |entry: &Entry| {
+            entry.serves.is_empty() || self.wanted(names, depth).any(|case| entry.serves.contains(&case.test))
+        };
+        entries.into_iter().filter(serves).collect()
     }
 
     /// Refuses a case that it does not know.

@@ -12,7 +12,7 @@ fn help_is_printed_and_names_every_option() {
     for target in TARGETS {
         let ended = run(target, &["--help"]);
         assert_eq!(ended.code, Some(0), "{}", ended.stderr);
-        for option in ["--listen", "--workers", "--database", "--control", target.package] {
+        for option in ["--listen", "--workers", "--database", "--head-deadline", "--control", target.package] {
             assert!(ended.stdout.contains(option), "{}: {}", target.name, ended.stdout);
         }
     }

@@ -1,6 +1,7 @@
 //! The control channel and the four ways to ask for the end.
 
 use std::{
+    io::{Read, Write},
     net::TcpStream,
     thread,
     time::{Duration, Instant},
@@ -11,7 +12,7 @@ use probe::{Counters, Reply, message::PROTOCOL};
 
 use crate::{
     client::PATIENCE,
-    server::Server,
+    server::{Server, run},
     target::{TARGETS, Target, frameworks},
 };
 
@@ -147,4 +148,29 @@ fn answered_before_the_end(target: &Target, name: &str, end: End) {
     assert_eq!((answer.status, answer.text()), (200, "abcdef"), "{} after {name}", target.name);
     drop(client);
     assert_eq!(server.wait().code(), Some(0), "{} after {name}", target.name);
+}
+
+/// Targets whose framework has no deadline for heads.
+const WITHOUT_DEADLINE: [&str; 2] = ["axum-stock", "floor"];
+
+#[test]
+fn a_head_that_is_late_is_cut_by_the_server_or_the_option_refused() {
+    for target in TARGETS {
+        let option = ["--head-deadline", "200"];
+        if WITHOUT_DEADLINE.contains(&target.name) {
+            let ended = run(target, &option);
+            assert!(ended.code == Some(1) && ended.stderr.contains("deadline"), "{}: {}", target.name, ended.stderr);
+            continue;
+        }
+        let server = Server::start_with(target, &[&["--workers", "1"], &option[..]].concat());
+        let mut client = TcpStream::connect(server.address()).unwrap();
+        client.set_read_timeout(Some(PATIENCE)).unwrap();
+        let begun = Instant::now();
+        client.write_all(b"GET /plaintext HTTP/1.1\r\nHost: ").unwrap();
+        let mut said = Vec::new();
+        client.read_to_end(&mut said).unwrap_or_else(|error| panic!("{}: {error}", target.name));
+        let said = String::from_utf8_lossy(&said);
+        assert!(said.is_empty() || said.starts_with("HTTP/1.1 408 "), "{}: {said}", target.name);
+        assert!(begun.elapsed() >= Duration::from_millis(150), "{} cut a head at once", target.name);
+    }
 }
