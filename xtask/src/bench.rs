@@ -76,7 +76,7 @@ Exit codes: 0 all measured; 1 all measured, and armature leaks (in a run without
 target beside it is reported, and is no reason to fail); 2 wrong command line; 3 something could not be measured (the
 rest is reported); 130 interrupted (what was measured is kept and marked as partial). Of several suites: the worst.")]
 pub(crate) struct Bench {
-    /// The suite to run, by its name or the path of a program; repeatable [techempower].
+    /// The suite to run, by its name or the path of a program; repeatable. The default is techempower.
     #[arg(long = "suite", value_name = "NAME")]
     suites: Vec<String>,
     /// Run every suite, one after the other; says beforehand how long it will take.

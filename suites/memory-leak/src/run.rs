@@ -1,6 +1,9 @@
 //! Runs a plan: every target under every kind of traffic that it serves, round by round, a launch each.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use anyhow::{Result, bail};
 use harness::target::Trouble;
@@ -109,12 +112,25 @@ fn measure(pair: &Pair<'_>, plan: &Plan, round: u32) -> Result<Outcome, Trouble>
     }
 }
 
+/// A sentence about the resident memory of a soak.
+fn resident(target: &str, metrics: &BTreeMap<String, f64>) -> Option<String> {
+    let kib = |memory: &str, end: &str| Some(metrics.get(&format!("{memory}_growth_bytes_per_min{end}"))? / 1024.0);
+    let growth = |memory: &str| {
+        let (slope, low, high) = (kib(memory, "")?, kib(memory, "_low")?, kib(memory, "_high")?);
+        Some(format!("{slope:.0} KiB a minute (95 % interval {low:.0} to {high:.0})"))
+    };
+    Some(format!("Resident memory of target {target}: RSS grew by {}, PSS by {}.", growth("rss")?, growth("pss")?))
+}
+
 fn tell(pair: &Pair<'_>, round: u32, outcome: Outcome, said: &mut BTreeSet<String>) -> Result<()> {
     let (target, case) = (&pair.target.name, &pair.case.id);
     // Each once: a leak is the same one in every round.
     if let Some(text) = outcome.leak(target, case)
         && said.insert(format!("{target} {case}"))
     {
+        say(&Event::Note { text })?;
+    }
+    if let Some(text) = resident(target, &outcome.metrics) {
         say(&Event::Note { text })?;
     }
     if let Some(ready) = outcome.ready

@@ -155,6 +155,7 @@ fn a_soak_has_the_slopes_of_resident_memory_and_what_was_seen_of_it() {
         assert!(low <= figure(memory) && figure(memory) <= high, "{:?}", sample.metrics);
     }
     assert!(figure("leaked_bytes_per_request_low") > 0.0 && said.notes[0].contains("leaks in case soak"));
+    assert!(said.notes[1].starts_with("Resident memory of target keeper: RSS grew by "), "{:?}", said.notes);
     for memory in ["rss_bytes", "pss_bytes", "live_bytes"] {
         let points = &sample.series[memory];
         assert!(points.len() >= 3 && points.is_sorted_by(|[a, _], [b, _]| a < b), "{points:?}");
