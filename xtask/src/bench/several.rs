@@ -34,6 +34,9 @@ struct Foreseen {
 /// Runs the suites of these names.
 pub(super) fn run(bench: &Bench, names: &[String], host: &Host, interrupted: &AtomicBool) -> Result<ExitCode> {
     let suites: Vec<Expected> = names.iter().map(|name| expect(bench, name, host)).collect();
+    if interrupted.load(Ordering::Relaxed) {
+        return Ok(ExitCode::from(INTERRUPTED));
+    }
     let mut left_s: f64 = suites.iter().map(Expected::seconds).sum();
     println!("{}", table(&suites, left_s));
     if bench.list {
