@@ -197,7 +197,7 @@ impl Launch<'_> {
     /// Starts `target` with one worker, to be counted and not timed: a count is of one thread's work.
     fn start_counted(&self, target: &Target, cpus: &[usize], slowdown: u32) -> Result<Server, Failure> {
         let database = self.database.filter(|_| self.scenario.database);
-        let setup = Setup { cpus: &cpus[..cpus.len().min(1)], database, slowdown };
+        let setup = Setup { cpus: &cpus[..cpus.len().min(1)], database, pool: self.scenario.pool, slowdown };
         Server::start(target, &setup).map_err(|trouble| self.troubled(trouble))
     }
 

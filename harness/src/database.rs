@@ -28,8 +28,23 @@ use crate::process::{Child, Start, describe};
 pub const POSTGRES_CURE: &str = "install it (`apt-get install postgresql`, `dnf install postgresql-server`, `brew install postgresql`), name the folder of its \
      binaries in ARMATURE_POSTGRES_BIN, or use `--database postgres://…` or the default, SQLite";
 
+/// What counts statements in PostgreSQL.
+const STATEMENTS_EXTENSION: &str = "pg_stat_statements";
+
+/// Connections that a private cluster allows in any case: the pools of 60 workers, and a few for the lab.
+const CONNECTIONS_MIN: u32 = 512;
+
 /// How long a private cluster may take until it answers.
 const START_PATIENCE: Duration = Duration::from_secs(30);
+
+/// What a run needs of its database besides the tables.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Demand {
+    /// Whether the statements that it runs are to be counted.
+    pub counted: bool,
+    /// Connections that the servers will open at once.
+    pub connections: u32,
+}
 
 /// A database with the World and Fortune tables; a private one is stopped when this is dropped.
 #[derive(Debug)]
@@ -45,7 +60,13 @@ pub struct Provided {
 ///
 /// # Errors
 /// When PostgreSQL is not installed, does not start, or the tables cannot be made.
-pub fn provide(database: &Database, folder: &Path, cpus: &[usize], seeder: &Path) -> Result<Provided> {
+pub fn provide(
+    database: &Database,
+    folder: &Path,
+    cpus: &[usize],
+    seeder: &Path,
+    demand: Demand,
+) -> Result<Provided> {
     let provided = match database {
         Database::Sqlite => Provided {
             url: format!("sqlite:{}", folder.join("techempower.sqlite").display()),
@@ -58,10 +79,16 @@ pub fn provide(database: &Database, folder: &Path, cpus: &[usize], seeder: &Path
             cluster: None,
         },
         Database::PrivatePostgres => {
-            let cluster = Cluster::start(&folder.join("postgres"), cpus)?;
+            let cluster = Cluster::start(&folder.join("postgres"), cpus, demand)?;
+            if cluster.counts {
+                run_seeder(seeder, &["--count-statements", "--database", &cluster.url()])
+                    .context("PostgreSQL has loaded pg_stat_statements and does not show it")?;
+            }
+            let version = &cluster.version;
+            let counts = if cluster.counts { ", and pg_stat_statements loaded" } else { "" };
             Provided {
                 url: cluster.url(),
-                description: format!("{}, a private cluster with synchronous_commit and fsync off", cluster.version),
+                description: format!("{version}, a private cluster with synchronous_commit and fsync off{counts}"),
                 cluster: Some(cluster),
             }
         }
@@ -93,7 +120,7 @@ pub fn dump_world(seeder: &Path, url: &str) -> Result<BTreeMap<u32, u32>> {
         .collect()
 }
 
-fn run_seeder(seeder: &Path, arguments: &[&str]) -> Result<String> {
+pub(crate) fn run_seeder(seeder: &Path, arguments: &[&str]) -> Result<String> {
     let output = Command::new(seeder)
         .args(arguments)
         .output()
@@ -110,10 +137,12 @@ struct Cluster {
     server: Child,
     port: u16,
     version: String,
+    /// Whether it counts the statements that it runs.
+    counts: bool,
 }
 
 impl Cluster {
-    fn start(folder: &Path, cpus: &[usize]) -> Result<Self> {
+    fn start(folder: &Path, cpus: &[usize], demand: Demand) -> Result<Self> {
         let binaries = postgres_binaries().with_context(|| {
             format!("no PostgreSQL server binaries in PATH or /usr/lib/postgresql; {POSTGRES_CURE}")
         })?;
@@ -126,14 +155,20 @@ impl Cluster {
         fs::set_permissions(folder, fs::Permissions::from_mode(0o700))?;
         let data = folder.join("data");
         initialise(&binaries, &data, user)?;
-        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
-        let arguments = server_arguments(&data, folder, port);
-        let mut start = Start::new("postgres", &binaries.join("postgres")).arguments(arguments);
-        // SIGQUIT: the server takes its backends with it, should the lab vanish.
-        (start.cpus, start.user, start.orphan_signal) = (cpus, user, Signal::SIGQUIT);
-        let mut cluster = Self { server: start.spawn()?, port, version: version(&binaries) };
-        cluster.wait_until_ready(&binaries)?;
-        Ok(cluster)
+        let begin = |counts: bool| {
+            let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
+            let arguments = server_arguments(&data, folder, port, Demand { counted: counts, ..demand });
+            let mut start = Start::new("postgres", &binaries.join("postgres")).arguments(arguments);
+            // SIGQUIT: the server takes its backends with it, should the lab vanish.
+            (start.cpus, start.user, start.orphan_signal) = (cpus, user, Signal::SIGQUIT);
+            let mut cluster = Self { server: start.spawn()?, port, version: version(&binaries), counts };
+            cluster.wait_until_ready(&binaries).map(|()| cluster)
+        };
+        match begin(demand.counted) {
+            // Some systems keep the extension in a package of its own, and a server that lacks it does not start.
+            Err(error) if demand.counted && error.to_string().contains(STATEMENTS_EXTENSION) => begin(false),
+            started => started,
+        }
     }
 
     fn wait_until_ready(&mut self, binaries: &Path) -> Result<()> {
@@ -189,13 +224,14 @@ fn initialise(binaries: &Path, data: &Path, user: Option<(Uid, Gid)>) -> Result<
 }
 
 /// The server's command line. The settings are those of a machine whose disk is not what is measured.
-fn server_arguments(data: &Path, sockets: &Path, port: u16) -> Vec<OsString> {
+fn server_arguments(data: &Path, sockets: &Path, port: u16, demand: Demand) -> Vec<OsString> {
     let mut arguments: Vec<OsString> = vec!["-D".into(), data.as_os_str().to_owned()];
     for setting in [
         "listen_addresses=127.0.0.1".to_owned(),
         format!("port={port}"),
         format!("unix_socket_directories={}", sockets.display()),
-        "max_connections=512".to_owned(),
+        format!("max_connections={}", demand.connections.max(CONNECTIONS_MIN)),
+        format!("shared_preload_libraries={}", if demand.counted { STATEMENTS_EXTENSION } else { "" }),
         "shared_buffers=128MB".to_owned(),
         "fsync=off".to_owned(),
         "synchronous_commit=off".to_owned(),

@@ -11,9 +11,10 @@ use probe::{
 use crate::{
     process::{Child, Silence, Start, describe},
     target::{Server, Trouble},
+    witness::{Seen, Witness},
 };
 
-/// What one window showed, from both sides.
+/// What one window showed, from both sides and from the database's.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Window {
     /// What the generator saw.
@@ -22,6 +23,8 @@ pub struct Window {
     pub before: Counters,
     /// The server's counters when every answer was in.
     pub after: Counters,
+    /// What the database had seen at the same two moments, where that was asked for.
+    pub seen: Option<Result<[Seen; 2], String>>,
 }
 
 /// Why a window has no figures.
@@ -37,15 +40,25 @@ pub enum Failure {
 ///
 /// # Errors
 /// When either process fails; whose fault it was is in the error.
-pub fn window(loadgen: &Path, server: &mut Server, plan: &Plan) -> Result<Window, Failure> {
+pub fn window(
+    loadgen: &Path,
+    server: &mut Server,
+    plan: &Plan,
+    witness: Option<&Witness<'_>>,
+) -> Result<Window, Failure> {
     let mut generator = Generator::start(loadgen, plan).map_err(Failure::Generator)?;
     if let Err(error) = generator.warm() {
         return Err(fault(server, error));
     }
     let before = server.quiesce().map_err(Failure::Server)?;
+    let first = witness.map(|witness| witness.look(server, &before));
     let outcome = generator.go().map_err(|error| fault(server, error))?;
     let after = server.quiesce().map_err(Failure::Server)?;
-    Ok(Window { outcome, before, after })
+    let last = witness.map(|witness| witness.look(server, &after));
+    let seen = first.zip(last).map(|(first, last)| {
+        first.and_then(|first| Ok([first, last?])).map_err(|error| format!("{error:#}"))
+    });
+    Ok(Window { outcome, before, after, seen })
 }
 
 /// Loads `server` with `plan` and leaves its counters alone: reading them makes system calls, which would be counted too.

@@ -3,7 +3,7 @@
 //! CPU times come in clock ticks here (10 ms on most kernels, proc_pid_stat(5)), which the record says; servers that
 //! speak the control channel report microseconds.
 
-use std::{collections::HashMap, fs};
+use std::{collections::HashMap, fs, path::Path};
 
 use nix::unistd::{SysconfVar, sysconf};
 use probe::{message::Counters, usage::kib_field};
@@ -44,6 +44,14 @@ pub struct Resident {
 pub(crate) fn resident(pid: u32) -> Option<Resident> {
     let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
     Some(Resident { rss_bytes: kib_field(&text, "Rss:"), pss_bytes: kib_field(&text, "Pss:") })
+}
+
+/// How many times `pid` and its living descendants have `file` open.
+#[must_use]
+pub(crate) fn open_files(pid: u32, file: &Path) -> u64 {
+    let folders = family(pid).into_iter().filter_map(|pid| fs::read_dir(format!("/proc/{pid}/fd")).ok());
+    let links = folders.flatten().flatten().filter_map(|entry| fs::read_link(entry.path()).ok());
+    links.filter(|link| link == file).count() as u64
 }
 
 /// A process and its living descendants.
@@ -110,6 +118,16 @@ mod tests {
         let resident = resident(std::process::id()).unwrap();
         assert!(resident.pss_bytes > 0 && resident.rss_bytes >= resident.pss_bytes, "{resident:?}");
         assert_eq!(super::resident(u32::MAX), None);
+    }
+
+    #[test]
+    fn a_file_counts_as_often_as_it_is_open() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let path = file.path().canonicalize().unwrap();
+        let again = fs::File::open(&path).unwrap();
+        assert_eq!(open_files(std::process::id(), &path), 2);
+        drop(again);
+        assert_eq!(open_files(std::process::id(), &path), 1);
     }
 
     #[test]

@@ -4,23 +4,21 @@
 //! A target that fails loses the case it failed in, or all of them if it does not even start; the others go on. What is
 //! sent and what must come back is the suite's. Read next: `trial.rs`.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    net::SocketAddr,
-    path::Path,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Result, bail};
 use probe::{
     descriptors,
+    options::DATABASE_CONNECTIONS,
     program::say,
     stability::Unstable,
-    suite::{Case, Depth, Event, Failure, Plan, Role, Target, Verification},
+    suite::{Case, Depth, Event, Failure, Plan, Role, Target},
 };
 
 use crate::{
     count::{self, Count},
-    database::{self, Provided},
+    database::{self, Demand, Provided},
+    subject::{self, Subject, Verify},
     target::{Server, Setup},
     trial::{self, Launch, Scenario},
 };
@@ -31,20 +29,6 @@ const LAUNCH_S: f64 = 0.2;
 
 /// What checking one target in one test takes, and finding its saturation rate, s.
 const VERIFY_S: f64 = 0.5;
-
-/// A server whose answers are to be checked before anything is timed.
-#[derive(Debug, Clone, Copy)]
-pub struct Subject<'a> {
-    /// The target's name.
-    pub target: &'a str,
-    /// Where it listens.
-    pub address: SocketAddr,
-    /// The program that dumps the World table, and the database's URL.
-    pub database: Option<(&'a Path, &'a str)>,
-}
-
-/// Checks a server in one family of cases.
-pub type Verify = fn(&Subject<'_>, &str) -> Verification;
 
 /// Picks the scenarios that a plan asks for: those named by family or id, or all that its depth includes.
 ///
@@ -104,6 +88,7 @@ pub fn run(plan: &Plan, at_one_level: &[Scenario], verify: Verify) -> Result<()>
         plan,
         url: database.as_ref().map(|database| database.url.clone()),
         out: BTreeSet::new(),
+        unseen: BTreeSet::new(),
         rates: BTreeMap::new(),
     };
     let outcome = runner.run(&scenarios).and_then(|()| runner.count_all(&counts));
@@ -144,7 +129,8 @@ fn provide(plan: &Plan, scenarios: &[Scenario]) -> Result<Option<Provided>> {
         return Ok(None);
     }
     say(&Event::Step { label: "preparing the database".to_owned(), expected_s: 0.0 })?;
-    let provided = database::provide(&plan.database, &plan.folder, &plan.placement.database, &plan.seeder)?;
+    let cpus = &plan.placement.database;
+    let provided = database::provide(&plan.database, &plan.folder, cpus, &plan.seeder, demand(plan, scenarios))?;
     say(&Event::Note { text: format!("Database: {}.", provided.description) })?;
     if plan.placement.database == plan.placement.generator && !plan.placement.database.is_empty() {
         say(&Event::Note {
@@ -162,6 +148,8 @@ struct Runner<'a> {
     url: Option<String>,
     /// Target and case that are not measured any more.
     out: BTreeSet<(String, String)>,
+    /// Targets whose queries cannot be counted.
+    unseen: BTreeSet<String>,
     /// Saturation rate by case and target, requests/s, of frameworks only.
     rates: BTreeMap<String, Vec<f64>>,
 }
@@ -183,59 +171,79 @@ impl Runner<'_> {
         Ok(())
     }
 
-    /// Checks all tests of a target, and finds where it saturates, in one launch.
+    /// Checks all tests of a target, and finds where it saturates, in one launch for each size of its pool.
     fn verify(&mut self, target: &Target, scenarios: &[Scenario]) -> Result<()> {
         let url = self.url.clone();
-        let setup = Setup { cpus: &self.plan.placement.server, database: url.as_deref(), slowdown: 1 };
-        let Some(mut server) = self.start(target, &setup, scenarios)? else { return Ok(()) };
-        if let Some(ready) = server.ready() {
-            say(&Event::Ready { target: target.name.clone(), ready: ready.clone() })?;
-        } else {
-            let text = format!(
-                "Target {} has no control channel: its CPU time is read from /proc in clock ticks of 10 ms.",
-                target.name
-            );
-            say(&Event::Note { text })?;
-        }
         let database = url.as_deref().map(|url| (self.plan.seeder.as_path(), url));
+        let mut running: Option<Server> = None;
+        let mut pool = None;
         let mut verified = BTreeMap::<&str, bool>::new();
         for scenario in scenarios.iter().filter(|scenario| target.takes_part(&scenario.case)) {
-            // One that died under the brief load before is not to blame for the answers of this test yet.
-            if !server.is_running() {
-                server = match self.start(target, &setup, scenarios)? {
-                    Some(server) => server,
-                    None => return Ok(()),
-                };
+            let key = (target.name.clone(), scenario.case.id.clone());
+            if self.out.contains(&key) {
+                continue;
             }
-            let subject = Subject { target: &target.name, address: server.address(), database };
+            // One that died under the brief load before is not to blame for the answers of this test yet.
+            let mut server = match running.take() {
+                Some(mut server) if pool == scenario.pool => server.is_running().then_some(server),
+                other => other.map_or(Ok(()), subject::end).map(|()| None)?,
+            };
+            if server.is_none() {
+                server = self.start(target, scenario, scenarios)?;
+                pool = scenario.pool;
+            }
+            let Some(mut server) = server else { continue };
+            if verified.is_empty() {
+                subject::introduce(target, &server)?;
+            }
             let test = scenario.case.test.as_str();
             if !verified.contains_key(test) {
-                let verification = (self.verify)(&subject, test);
+                let mut subject = Subject::new(&target.name, &mut server, database.filter(|_| scenario.database));
+                if scenario.queries.is_some() {
+                    self.tell_unseen(&mut subject)?;
+                }
+                let verification = (self.verify)(&mut subject, test);
                 verified.insert(test, verification.problems.is_empty());
                 say(&Event::Verified(verification))?;
             }
             if verified.get(test) == Some(&true) {
                 self.find_saturation(target, scenario, &mut server)?;
             } else {
-                self.out.insert((target.name.clone(), scenario.case.id.clone()));
+                self.out.insert(key);
             }
+            running = Some(server);
         }
-        if let Err(trouble) = server.stop() {
-            say(&Event::Note { text: trouble.reason })?;
+        running.map_or(Ok(()), subject::end)
+    }
+
+    /// Says once of a target that its queries cannot be counted, and why.
+    fn tell_unseen(&mut self, subject: &mut Subject<'_>) -> Result<()> {
+        let Err(reason) = subject.seen().and_then(|seen| seen.statements) else { return Ok(()) };
+        if !self.unseen.insert(subject.target.to_owned()) {
+            return Ok(());
         }
+        say(&Event::Note {
+            text: format!(
+                "The queries of target {} could not be verified at the database: {reason}. Its figures rest on its answers alone.",
+                subject.target
+            ),
+        })?;
         Ok(())
     }
 
-    /// Starts a target; one that does not start is out of all cases.
-    fn start(&mut self, target: &Target, setup: &Setup<'_>, scenarios: &[Scenario]) -> Result<Option<Server>> {
-        let trouble = match Server::start(target, setup) {
+    /// Starts a target; one that does not start is out of all cases with this size of its pool.
+    fn start(&mut self, target: &Target, scenario: &Scenario, scenarios: &[Scenario]) -> Result<Option<Server>> {
+        let (cpus, database) = (&self.plan.placement.server, self.url.as_deref());
+        let setup = Setup { cpus, database, pool: scenario.pool, slowdown: 1 };
+        let trouble = match Server::start(target, &setup) {
             Ok(server) => return Ok(Some(server)),
             Err(trouble) => trouble,
         };
-        self.out.extend(scenarios.iter().map(|scenario| (target.name.clone(), scenario.case.id.clone())));
+        let lost = scenarios.iter().filter(|other| other.pool == scenario.pool);
+        self.out.extend(lost.map(|lost| (target.name.clone(), lost.case.id.clone())));
         say(&Event::Failed(Failure {
             target: target.name.clone(),
-            case: None,
+            case: scenario.pool.map(|_| scenario.case.id.clone()),
             round: None,
             reason: trouble.reason,
             stderr_tail: trouble.stderr_tail,
@@ -335,6 +343,17 @@ impl Runner<'_> {
     }
 }
 
+/// What the scenarios need of the database.
+fn demand(plan: &Plan, scenarios: &[Scenario]) -> Demand {
+    let pool = scenarios.iter().filter_map(|scenario| scenario.pool).max().unwrap_or(DATABASE_CONNECTIONS);
+    let workers = u32::try_from(plan.placement.server.len()).unwrap_or(1).max(1);
+    Demand {
+        counted: scenarios.iter().any(|scenario| scenario.queries.is_some()),
+        // Counts are taken of two servers at once; and the lab looks on.
+        connections: 2 * pool * workers + 16,
+    }
+}
+
 fn launch_s(plan: &Plan) -> f64 {
     let open = plan.open_shares.len() as f64 * (plan.open_duration_s + plan.warmup_s / 4.0 + LAUNCH_S / 2.0);
     plan.warmup_s + plan.duration_s + open + LAUNCH_S
@@ -363,6 +382,8 @@ mod tests {
                 pick: probe::load::Pick::Cycle,
                 reconnect_every: None,
                 database: false,
+                queries: None,
+                pool: None,
                 counts: Vec::new(),
             };
             let mut scenarios = [scenario];

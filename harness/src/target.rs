@@ -14,6 +14,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 use probe::{
     message::{Allocations, Command, Counters, PROTOCOL, Ready, Reply, Site},
+    options::DATABASE_CONNECTIONS,
     suite::{Role, Target},
 };
 use serde::Deserialize;
@@ -126,6 +127,8 @@ pub struct Setup<'a> {
     pub cpus: &'a [usize],
     /// Where the data is.
     pub database: Option<&'a str>,
+    /// Pooled connections to it, each worker; `None` leaves them as they are for every target.
+    pub pool: Option<u32>,
     /// How many times longer it may take for everything: 1, and more under a tool that slows it down.
     pub slowdown: u32,
 }
@@ -166,6 +169,9 @@ impl Server {
         if let Some(database) = setup.database {
             command.extend(["--database".to_owned(), database.to_owned()]);
         }
+        if let Some(pool) = setup.pool {
+            command.extend(["--pool".to_owned(), pool.to_string()]);
+        }
         let mut child = spawn(target, command, setup)?;
         match child.hear(START_PATIENCE * setup.slowdown) {
             Ok(Reply::Ready(ready)) if ready.protocol == PROTOCOL => Ok(Self {
@@ -204,6 +210,7 @@ impl Server {
                 word.replace("{port}", &port.to_string())
                     .replace("{workers}", &workers)
                     .replace("{database}", setup.database.unwrap_or_default())
+                    .replace("{pool}", &setup.pool.unwrap_or(DATABASE_CONNECTIONS).to_string())
             })
             .collect();
         let mut child = spawn(target, command, setup)?;
@@ -228,6 +235,12 @@ impl Server {
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Its process id.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.pid()
     }
 
     /// Its ready line; `None` for a server without a control channel.

@@ -12,6 +12,7 @@ use crate::{
     load::{self, Window},
     stats::histogram::{self, PERCENTILES},
     target::{Server, Setup},
+    witness::{Spent, Witness},
 };
 
 /// An answer that takes longer than this counts as a timeout, s.
@@ -44,6 +45,10 @@ pub struct Scenario {
     pub reconnect_every: Option<u32>,
     /// Whether the server needs the database for it.
     pub database: bool,
+    /// How many statements the database is to run for each request, no more and no fewer; `None` leaves that uncounted.
+    pub queries: Option<u32>,
+    /// Pooled connections to the database, each worker, where the case is about them.
+    pub pool: Option<u32>,
     /// What is counted as well, in launches that are not timed.
     pub counts: Vec<Count>,
 }
@@ -73,17 +78,19 @@ pub struct Launch<'a> {
 /// Why there is no sample.
 pub fn measure(launch: &Launch<'_>) -> Result<Sample, Failure> {
     let database = launch.database.filter(|_| launch.scenario.database);
-    let setup = Setup { cpus: &launch.plan.placement.server, database, slowdown: 1 };
+    let setup = Setup { cpus: &launch.plan.placement.server, database, pool: launch.scenario.pool, slowdown: 1 };
     let mut server = Server::start(launch.target, &setup)
         .map_err(|trouble| launch.failure(trouble.reason, trouble.stderr_tail, false))?;
     let closed = window(launch, &mut server, Mode::Closed, launch.plan.warmup_s, launch.plan.duration_s)?;
     let mut sample = launch.sample();
     record_closed(&mut sample, &closed, &launch.plan.placement.server).map_err(|error| launch.broken(&error))?;
+    record_seen(launch, &mut sample, &closed)?;
     let mut peak_bytes = closed.after.rss_peak_bytes;
     for rate_per_s in launch.rates {
         let mode = Mode::Open { rate_per_s: *rate_per_s };
         // The server is warm; only the generator's connections are new.
         let open = window(launch, &mut server, mode, launch.plan.warmup_s / 4.0, launch.plan.open_duration_s)?;
+        judge_seen(launch, &open)?;
         record_open(&mut sample, &open, *rate_per_s, launch.rates.len() > 1).map_err(|error| launch.broken(&error))?;
         peak_bytes = peak_bytes.max(open.after.rss_peak_bytes);
     }
@@ -110,7 +117,9 @@ fn window(
     duration_s: f64,
 ) -> Result<Window, Failure> {
     let plan = load_plan(launch, server, mode, warmup_s, duration_s);
-    let window = load::window(&launch.plan.loadgen, server, &plan).map_err(|failure| launch.load_failed(failure))?;
+    let witness = launch.witness();
+    let window = load::window(&launch.plan.loadgen, server, &plan, witness.as_ref())
+        .map_err(|failure| launch.load_failed(failure))?;
     judge(launch, server, &window.outcome)?;
     Ok(window)
 }
@@ -168,6 +177,12 @@ fn judge(launch: &Launch<'_>, server: &mut Server, outcome: &Outcome) -> Result<
 }
 
 impl Launch<'_> {
+    /// Who counts the statements, where the case has them counted.
+    fn witness(&self) -> Option<Witness<'_>> {
+        self.scenario.queries?;
+        self.database.map(|url| Witness::new(&self.plan.seeder, url))
+    }
+
     pub(crate) fn sample(&self) -> Sample {
         Sample::of(self.target, &self.scenario.case, self.round, self.slot)
     }
@@ -196,7 +211,7 @@ impl Launch<'_> {
 }
 
 fn record_closed(sample: &mut Sample, window: &Window, server_cpus: &[usize]) -> anyhow::Result<()> {
-    let Window { outcome, before, after } = window;
+    let Window { outcome, before, after, .. } = window;
     let served = outcome.requests_total as f64;
     let user_us = after.cpu_user_us.saturating_sub(before.cpu_user_us) as f64;
     let system_us = after.cpu_system_us.saturating_sub(before.cpu_system_us) as f64;
@@ -228,6 +243,45 @@ fn record_closed(sample: &mut Sample, window: &Window, server_cpus: &[usize]) ->
         void(sample, &["requests_per_s", "closed_latency_us"], &reason);
     }
     Ok(())
+}
+
+/// Records what the database saw of the window, and refuses what is not as the case demands.
+fn record_seen(launch: &Launch<'_>, sample: &mut Sample, window: &Window) -> Result<(), Failure> {
+    let Some((connections, spent)) = judge_seen(launch, window)? else { return Ok(()) };
+    sample.metrics.insert("database_connections".to_owned(), connections as f64);
+    if let Some(spent) = spent {
+        sample.metrics.insert("queries_per_request".to_owned(), spent.statements as f64 / spent.requests as f64);
+        if window.outcome.errors.total() > 0 {
+            void(sample, &["queries_per_request"], "some requests were given up, whose statements were run or not");
+        }
+    }
+    Ok(())
+}
+
+/// The connections that the database showed, and its statements where they are known.
+fn judge_seen(launch: &Launch<'_>, window: &Window) -> Result<Option<(u64, Option<Spent>)>, Failure> {
+    let refused = |problem: String, disqualifies| {
+        Err(launch.failure(format!("target {}: {problem}", launch.target.name), Vec::new(), disqualifies))
+    };
+    let [before, after] = match &window.seen {
+        Some(Ok(seen)) => seen,
+        Some(Err(error)) => return refused(format!("the database cannot be asked what it has seen: {error}"), false),
+        None => return Ok(None),
+    };
+    if let Some(pool) = launch.scenario.pool {
+        let workers = launch.plan.placement.server.len().max(1) as u64;
+        let (found, asked) = (after.connections, u64::from(pool) * workers);
+        if found != asked {
+            let told = "a foreign server is told the size of its pool by {pool} in its command";
+            return refused(format!("{found} connections at the database instead of {asked}; {told}"), true);
+        }
+    }
+    let spent = Spent::between(before, after, window.outcome.requests_total).ok();
+    let problem = spent.zip(launch.scenario.queries).and_then(|(spent, queries)| spent.problem(queries));
+    match problem {
+        Some(problem) if window.outcome.errors.total() == 0 => refused(problem, true),
+        _ => Ok(Some((after.connections, spent))),
+    }
 }
 
 fn record_open(sample: &mut Sample, window: &Window, rate_per_s: f64, several: bool) -> anyhow::Result<()> {

@@ -11,10 +11,7 @@ use actix_web::{App, HttpServer, http::KeepAlive, middleware::DefaultHeaders, rt
 use anyhow::Context;
 use probe::{Control, Options, control};
 use tokio::sync::mpsc;
-use workload::{
-    database::{CONNECTIONS_PER_WORKER, Database},
-    listen, payload,
-};
+use workload::{database::Database, listen, payload};
 
 /// Whose locked versions the ready line names.
 const PACKAGES: &[&str] = &["actix-web", "actix-http", "actix-server", "tokio", "serde_json", "sqlx"];
@@ -22,13 +19,13 @@ const PACKAGES: &[&str] = &["actix-web", "actix-http", "actix-server", "tokio", 
 #[actix_web::main]
 async fn main() -> anyhow::Result<()> {
     let options = Options::from_env("target-actix", &[]);
-    let url = options.database.clone();
+    let (url, pool) = (options.database.clone(), options.pool);
     let (ready, mut readiness) = mpsc::channel(options.workers);
     let server = HttpServer::new(move || {
         let (url, ready) = (url.clone(), ready.clone());
         App::new()
             // Called once in each worker, on its thread and runtime.
-            .data_factory(move || connect(url.clone(), ready.clone()))
+            .data_factory(move || connect(url.clone(), pool, ready.clone()))
             .app_data(web::PayloadConfig::new(payload::ECHO_BYTES_MAX))
             .wrap(DefaultHeaders::new().add(("Server", "actix")))
             .configure(contract::routes)
@@ -62,10 +59,11 @@ async fn main() -> anyhow::Result<()> {
 /// Opens the worker's connections to the database, if there is one, and reports that the worker is ready or why not.
 async fn connect(
     url: Option<String>,
+    pool: u32,
     ready: mpsc::Sender<anyhow::Result<()>>,
 ) -> Result<Option<Database>, &'static str> {
     let connected = match &url {
-        Some(url) => Database::connect(url, CONNECTIONS_PER_WORKER)
+        Some(url) => Database::connect(url, pool)
             .await
             .map(Some)
             .with_context(|| format!("cannot use the database {url}")),

@@ -10,10 +10,7 @@ use std::time::Duration;
 use anyhow::Context;
 use armature_core::{Limits, Server};
 use probe::{Control, Options, control};
-use workload::{
-    database::{CONNECTIONS_PER_WORKER, Database},
-    listen,
-};
+use workload::{database::Database, listen};
 
 /// Whose locked versions the ready line names.
 const PACKAGES: &[&str] = &["armature-core", "tokio", "httparse", "matchit", "serde_json", "sqlx"];
@@ -39,7 +36,7 @@ fn main() -> anyhow::Result<()> {
     server.serve_async(async |_worker| -> anyhow::Result<_> {
         let database = match &options.database {
             Some(url) => Some(
-                Database::connect(url, CONNECTIONS_PER_WORKER)
+                Database::connect(url, options.pool)
                     .await
                     .with_context(|| format!("cannot use the database {url}"))?,
             ),

@@ -9,10 +9,7 @@ use axum::serve::ListenerExt;
 use probe::{Control, Options};
 use tokio::{net::TcpListener, runtime, select, sync::watch, time};
 use tower::util::MapResponseLayer;
-use workload::{
-    database::{CONNECTIONS_PER_WORKER, Database},
-    listen,
-};
+use workload::{database::Database, listen};
 
 use crate::{PACKAGES, contract};
 
@@ -29,7 +26,7 @@ async fn run(options: &Options) -> anyhow::Result<()> {
     let database = match &options.database {
         Some(url) => {
             // One pool for all threads, as large as all the workers' pools together.
-            let connections = CONNECTIONS_PER_WORKER * u32::try_from(options.workers)?;
+            let connections = options.pool * u32::try_from(options.workers)?;
             let database = Database::connect(url, connections).await;
             Some(database.with_context(|| format!("cannot use the database {url}"))?)
         }

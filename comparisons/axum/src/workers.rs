@@ -20,10 +20,7 @@ use tokio::{
     time,
 };
 use tower::ServiceExt;
-use workload::{
-    database::{CONNECTIONS_PER_WORKER, Database},
-    listen,
-};
+use workload::{database::Database, listen};
 
 use crate::{PACKAGES, contract};
 
@@ -66,7 +63,7 @@ async fn work(
 ) -> anyhow::Result<()> {
     let database = match &options.database {
         Some(url) => Some(
-            Database::connect(url, CONNECTIONS_PER_WORKER)
+            Database::connect(url, options.pool)
                 .await
                 .with_context(|| format!("cannot use the database {url}"))?,
         ),

@@ -1,11 +1,13 @@
 //! The database of the contract: the tables `world` and `fortune` and what the routes ask of them (TechEmpower's tests
 //! `db`, `queries`, `updates`, `fortunes` and `cached-queries`).
 //!
-//! One [`Database`] belongs to one worker. Leaves the page to `page.rs` and the tables' making to `seed.rs`; read those
-//! next.
+//! One [`Database`] belongs to one worker. Leaves the page to `page.rs`, the tables' making to `seed.rs`, and what the
+//! database itself has seen to `seen.rs` and `trace_unsafe.rs`; read those next.
 
 mod page;
 mod seed;
+mod seen;
+mod trace_unsafe;
 
 use std::{collections::BTreeSet, str::FromStr, sync::Arc, time::Duration};
 
@@ -20,18 +22,12 @@ use tokio::sync::Mutex;
 
 pub use page::render;
 pub use seed::seed;
+pub use seen::{Seen, count_statements, seen};
 /// What goes wrong between a target and its database.
 pub use sqlx::Error;
 
 /// Rows of `world`; their ids are 1 to this.
 pub const WORLDS: i32 = 10_000;
-
-/// Pooled connections of each worker, the same for every target.
-///
-/// One worker is one thread, so more connections buy overlap with the database and nothing else. Eight keep a
-/// PostgreSQL backend busy on each of a few cores, and 12 workers of eight still fit the 100 connections that
-/// PostgreSQL allows by default.
-pub const CONNECTIONS_PER_WORKER: u32 = 8;
 
 /// How long an SQLite connection waits for a lock that another process holds.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -100,10 +96,12 @@ impl Database {
     /// When the URL is of another kind, the database cannot be reached, or the tables are missing or incomplete.
     pub async fn connect(url: &str, connections: u32) -> Result<Self, Error> {
         let pool = if url.starts_with("sqlite:") {
-            Either::Sqlite(filled(connections, sqlite_options(url)?).await?)
+            // Who counts goes in first: nothing that the server asks for is missed.
+            let counted = PoolOptions::new().after_connect(|connection, _| Box::pin(trace_unsafe::count(connection)));
+            Either::Sqlite(filled(counted, connections, sqlite_options(url)?).await?)
         } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
             let options = PgConnectOptions::from_str(url)?.disable_statement_logging();
-            Either::Postgres(filled(connections, options).await?)
+            Either::Postgres(filled(PoolOptions::new(), connections, options).await?)
         } else {
             return Err(unknown_url(url));
         };
@@ -218,6 +216,7 @@ impl Database {
     }
 
     /// One statement per id, all on one connection, so that a request waits for a connection once.
+    #[cfg(not(feature = "one-statement"))]
     async fn read(&self, ids: impl ExactSizeIterator<Item = i32>) -> Result<Vec<World>, Error> {
         let mut worlds = Vec::with_capacity(ids.len());
         match &self.0.pool {
@@ -237,6 +236,22 @@ impl Database {
             }
         }
         Ok(worlds)
+    }
+
+    /// All rows by one statement, which the contract forbids.
+    #[cfg(feature = "one-statement")]
+    async fn read(&self, ids: impl ExactSizeIterator<Item = i32>) -> Result<Vec<World>, Error> {
+        const SELECT_LISTED: &str = "SELECT world.id, randomnumber FROM json_each($1) JOIN world ON world.id = value";
+        const SELECT_NAMED: &str = "SELECT id, randomnumber FROM unnest($1::int4[]) AS ids (id) JOIN world USING (id)";
+        let ids: Vec<i32> = ids.collect();
+        let rows: Vec<(i32, i32)> = match &self.0.pool {
+            Either::Sqlite(pool) => {
+                let ids = serde_json::to_string(&ids).map_err(|error| Error::Encode(error.into()))?;
+                sqlx::query_as(SELECT_LISTED).bind(ids).fetch_all(pool).await?
+            }
+            Either::Postgres(pool) => sqlx::query_as(SELECT_NAMED).bind(ids).fetch_all(pool).await?,
+        };
+        Ok(rows.into_iter().map(World::from).collect())
     }
 }
 
@@ -269,10 +284,11 @@ fn sqlite_options(url: &str) -> Result<SqliteConnectOptions, Error> {
 
 /// A pool that has opened all its connections, so that no request pays for one.
 async fn filled<DB: sqlx::Database>(
+    pool: PoolOptions<DB>,
     connections: u32,
     options: <DB::Connection as sqlx::Connection>::Options,
 ) -> Result<Pool<DB>, Error> {
-    let pool = PoolOptions::new()
+    let pool = pool
         .max_connections(connections)
         // The pool tests a connection when it comes back; testing it again costs a round trip per request.
         .test_before_acquire(false)

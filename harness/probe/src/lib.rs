@@ -19,6 +19,7 @@ pub mod program;
 #[cfg(any(test, feature = "count-allocations"))]
 mod site;
 pub mod stability;
+pub mod statements;
 pub mod suite;
 pub mod usage;
 pub mod versions;

@@ -96,6 +96,9 @@ pub struct Counters {
     /// What it allocated; only a build that counts allocations knows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub allocations: Option<Allocations>,
+    /// Statements that a database inside the process has run; none where there is no such database, or nobody counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub statements: Option<u64>,
 }
 
 /// What a process has allocated since it began, the lab's own thread in it left out.

@@ -6,11 +6,19 @@ use std::{
     ffi::OsString,
     io::{self, Write},
     net::SocketAddr,
+    num::NonZeroU32,
     process,
     time::Duration,
 };
 
 use lexopt::{Arg, Parser, ValueExt};
+
+/// Pooled connections of each worker to the database where nothing else is asked for, the same for every target.
+///
+/// One worker is one thread, so more connections buy overlap with the database and nothing else. Eight keep a PostgreSQL
+/// backend busy on each of a few cores, and 12 workers of eight still fit the 100 connections that PostgreSQL allows by
+/// default.
+pub const DATABASE_CONNECTIONS: u32 = 8;
 
 /// What a server under test is told on its command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +31,8 @@ pub struct Options {
     pub database: Option<String>,
     /// After how long a head that has not come whole is cut; without it, whatever the server is set to.
     pub head_deadline: Option<Duration>,
+    /// Pooled connections to it, each worker.
+    pub pool: u32,
     /// Whether the lab holds the other end of standard input and output.
     pub control: bool,
     /// Which of the target's own switches were given.
@@ -71,6 +81,7 @@ impl Options {
             workers: 1,
             database: None,
             head_deadline: None,
+            pool: DATABASE_CONNECTIONS,
             control: false,
             switches: Vec::new(),
         };
@@ -88,6 +99,9 @@ impl Options {
                 Arg::Long("head-deadline") => {
                     options.head_deadline = Some(Duration::from_millis(parser.value()?.parse()?));
                 }
+                Arg::Long("pool") => {
+                    options.pool = parser.value()?.parse::<NonZeroU32>()?.get();
+                }
                 Arg::Long("control") => options.control = true,
                 Arg::Long("help") | Arg::Short('h') => return Ok(None),
                 Arg::Long(name) if switches.iter().any(|switch| switch.name == name) => {
@@ -103,10 +117,11 @@ impl Options {
 fn help(program: &str, switches: &[Switch]) -> String {
     let mut text = format!(
         "A server under test of the Armature lab.\n\n\
-         Usage: {program} [--listen ADDRESS:PORT] [--workers N] [--database URL] [--head-deadline MS] [--control]\n\n\
+         Usage: {program} [--listen ADDRESS:PORT] [--workers N] [--database URL] [--pool N] [--head-deadline MS] [--control]\n\n\
          \x20 --listen ADDRESS:PORT  where to listen; port 0 lets the system choose [127.0.0.1:8080]\n\
          \x20 --workers N            worker threads [1]\n\
          \x20 --database URL         sqlite:FILE or postgres://…; without it the database routes answer 503\n\
+         \x20 --pool N               pooled connections to it, each worker [{DATABASE_CONNECTIONS}]\n\
          \x20 --head-deadline MS     cut connections whose head takes longer [whatever the server is set to]\n\
          \x20 --control              speak the lab's control channel on standard input and output\n"
     );
@@ -136,16 +151,25 @@ mod tests {
                 .unwrap()
                 .unwrap();
         assert_eq!(options.listen.port(), 0);
-        assert_eq!((options.workers, options.control), (2, true));
+        assert_eq!((options.workers, options.control, options.pool), (2, true, DATABASE_CONNECTIONS));
         assert_eq!(options.database.as_deref(), Some("sqlite:x.db"));
         assert_eq!(options.head_deadline, Some(Duration::from_millis(200)));
         assert!(options.has("stock") && !options.has("other"));
+        assert_eq!(parse("--pool 64").unwrap().unwrap().pool, 64);
     }
 
     #[test]
     fn refuses_what_it_does_not_know() {
-        for line in ["--nonsense", "--workers 0", "--workers two", "--listen nowhere", "--head-deadline soon", "stray"]
-        {
+        for line in [
+            "--nonsense",
+            "--workers 0",
+            "--workers two",
+            "--pool 0",
+            "--pool many",
+            "--listen nowhere",
+            "--head-deadline soon",
+            "stray",
+        ] {
             assert!(parse(line).is_err(), "{line}");
         }
         assert_eq!(parse("--help"), Ok(None));

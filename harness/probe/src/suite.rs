@@ -149,7 +149,7 @@ pub struct Target {
     pub name: String,
     /// What it is in the comparison.
     pub role: Role,
-    /// Program and arguments. `{port}`, `{workers}` and `{database}` are filled in for servers without a control channel.
+    /// Program and arguments. `{port}`, `{workers}`, `{database}` and `{pool}` are filled in for servers without a control channel.
     pub command: Vec<String>,
     /// The same for the build that counts: its allocations, or the instructions of its benchmarks. Empty where there is none.
     #[serde(default)]

@@ -7,7 +7,10 @@ use nix::sys::{
     time::TimeVal,
 };
 
-use crate::message::{Allocations, Counters};
+use crate::{
+    message::{Allocations, Counters},
+    statements,
+};
 
 /// The counters of this process, all threads together.
 ///
@@ -19,6 +22,7 @@ pub fn read() -> Counters {
         rss_bytes: kib_field(&status, "VmRSS:"),
         rss_peak_bytes: kib_field(&status, "VmHWM:"),
         allocations: allocations(),
+        statements: statements::read(),
         ..Counters::default()
     };
     if let Ok(usage) = getrusage(UsageWho::RUSAGE_SELF) {

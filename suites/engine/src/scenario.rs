@@ -82,6 +82,8 @@ fn one(test: &str, id: &str, title: &str, requests: Vec<Request>) -> Scenario {
         pick: Pick::Cycle,
         reconnect_every: None,
         database: false,
+        queries: None,
+        pool: None,
         counts: Vec::new(),
     }
 }

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use harness::rounds::Subject;
+use harness::subject::Subject;
 use probe::suite::Verification;
 
 use crate::scenario::{DOWNLOAD_BYTES, ECHO_BYTES, echo_text};
@@ -23,7 +23,7 @@ struct Exchange {
 }
 
 /// Checks one family of cases.
-pub(crate) fn verify(subject: &Subject<'_>, test: &str) -> Verification {
+pub(crate) fn verify(subject: &mut Subject<'_>, test: &str) -> Verification {
     let agent: ureq::Agent = ureq::Agent::config_builder()
         .timeout_global(Some(Duration::from_secs(10)))
         .http_status_as_error(false)

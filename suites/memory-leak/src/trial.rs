@@ -120,7 +120,7 @@ pub(crate) fn start(target: &Target, cpus: &[usize], arguments: &[&str]) -> Resu
     let mut command = if target.counting.is_empty() { target.command.clone() } else { target.counting.clone() };
     command.extend(arguments.iter().map(|word| (*word).to_owned()));
     // One worker, so that it does not depend on chance which of them makes what it makes once.
-    let setup = Setup { cpus: &cpus[..cpus.len().min(1)], database: None, slowdown: SLOWDOWN };
+    let setup = Setup { cpus: &cpus[..cpus.len().min(1)], database: None, pool: None, slowdown: SLOWDOWN };
     Server::start(&Target { command, ..target.clone() }, &setup)
 }
 

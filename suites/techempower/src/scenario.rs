@@ -62,6 +62,8 @@ fn one(test: &str, title: &str, path: &str, body: Body) -> Scenario {
         pick: Pick::Cycle,
         reconnect_every: None,
         database: !matches!(test, "plaintext" | "json"),
+        queries: None,
+        pool: None,
         counts: Vec::new(),
     }
 }

@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use harness::{database, rounds::Subject};
+use harness::{database, subject::Subject};
 use probe::suite::Verification;
 use serde_json::Value;
 
@@ -22,7 +22,7 @@ const WORLD: u64 = 10_000;
 const FORTUNES: &str = include_str!("fortunes.html");
 
 /// Checks one family of cases.
-pub(crate) fn verify(subject: &Subject<'_>, test: &str) -> Verification {
+pub(crate) fn verify(subject: &mut Subject<'_>, test: &str) -> Verification {
     let mut checker = Checker::new(subject.address);
     match test {
         "plaintext" => checker.fixed("/plaintext", "text/plain", "Hello, World!"),

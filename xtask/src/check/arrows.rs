@@ -42,6 +42,7 @@ const ROOMS: &[Room] = &[
     room("harness", &["probe"]),
     room("suite-techempower", &["harness", "probe"]),
     room("suite-engine", &["harness", "probe"]),
+    room("suite-database", &["harness", "probe"]),
     room("suite-memory-leak", &["harness", "probe"]),
     room("suite-micro", IN_PROCESS),
     room("suite-allocation", IN_PROCESS),

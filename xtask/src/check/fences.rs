@@ -28,6 +28,10 @@ pub(super) const UNSAFE_FILES: &[(&str, &str)] = &[
         "comparisons/floor/src/epoll_unsafe.rs",
         "the bare loop calls epoll(7), which the standard library does not offer",
     ),
+    (
+        "comparisons/workload/src/database/trace_unsafe.rs",
+        "SQLite tells its statements to a C function with a pointer, and sqlx has no door to that",
+    ),
     ("harness/probe/src/allocator.rs", "an allocator that counts has to be a GlobalAlloc, which is an unsafe trait"),
     ("harness/src/process.rs", "pre_exec(3) is the only door to what a child does between fork and exec"),
 ];

@@ -57,7 +57,7 @@ pub(crate) fn each(arguments: &[&str], test: impl Fn(&Running)) {
             port: 0,
         };
         // Other tests and builds may have the CPUs.
-        let setup = Setup { cpus: &[], database: None, slowdown: 6 };
+        let setup = Setup { cpus: &[], database: None, pool: None, slowdown: 6 };
         let server = Server::start(&target, &setup).unwrap_or_else(|trouble| panic!("{trouble:?}"));
         let running = Running { name, server };
         test(&running);

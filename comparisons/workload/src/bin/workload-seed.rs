@@ -1,5 +1,5 @@
 //! `workload-seed --database URL` makes and fills the tables of the contract; the lab runs it before it measures, and
-//! with `--dump` to read the World table behind a server's back.
+//! again to read the World table, or what the database has seen, behind a server's back.
 //!
 //! Leaves the work to `workload::database`.
 
@@ -9,27 +9,37 @@ use tokio::runtime::Builder;
 use workload::database::{self, Database};
 
 const HELP: &str = "Makes and fills the tables that the servers under test read.\n\n\
-     Usage: workload-seed [--dump] --database URL\n\n  \
-     --database URL  sqlite:FILE (created if need be) or postgres://…\n  \
-     --dump          change nothing; print id and random number of each row of World\n\n\
+     Usage: workload-seed [--dump | --count-statements | --seen] --database URL\n\n  \
+     --database URL      sqlite:FILE (created if need be) or postgres://…\n  \
+     --dump              change nothing; print id and random number of each row of World\n  \
+     --count-statements  make the extension pg_stat_statements, which PostgreSQL must have loaded at its start\n  \
+     --seen              change nothing; print how many connections PostgreSQL has and statements it has run\n\n\
      Example:\n  workload-seed --database sqlite:target/world.db";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let (dump, url) = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+    let (what, url) = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["--help" | "-h"] => {
             println!("{HELP}");
             return ExitCode::SUCCESS;
         }
-        ["--database", url] => (false, url),
-        ["--dump", "--database", url] | ["--database", url, "--dump"] => (true, url),
+        ["--database", url] => ("", url),
+        [what @ ("--dump" | "--count-statements" | "--seen"), "--database", url]
+        | ["--database", url, what @ ("--dump" | "--count-statements" | "--seen")] => (what, url),
         _ => {
             eprintln!("workload-seed: expected --database URL; try workload-seed --help");
             return ExitCode::from(2);
         }
     };
     let outcome = Builder::new_current_thread().enable_all().build().map_err(database::Error::Io).and_then(|runtime| {
-        runtime.block_on(async { if dump { print_worlds(url).await } else { database::seed(url).await } })
+        runtime.block_on(async {
+            match what {
+                "--dump" => print_worlds(url).await,
+                "--count-statements" => database::count_statements(url).await,
+                "--seen" => print_seen(url).await,
+                _ => database::seed(url).await,
+            }
+        })
     });
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -38,6 +48,16 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+async fn print_seen(url: &str) -> Result<(), database::Error> {
+    let seen = database::seen(url).await?;
+    println!("connections {}", seen.connections);
+    match seen.statements {
+        Ok(statements) => println!("statements {statements}"),
+        Err(reason) => println!("statements unknown: {}", reason.replace('\n', " ")),
+    }
+    Ok(())
 }
 
 async fn print_worlds(url: &str) -> Result<(), database::Error> {
