@@ -60,13 +60,7 @@ pub struct Provided {
 ///
 /// # Errors
 /// When PostgreSQL is not installed, does not start, or the tables cannot be made.
-pub fn provide(
-    database: &Database,
-    folder: &Path,
-    cpus: &[usize],
-    seeder: &Path,
-    demand: Demand,
-) -> Result<Provided> {
+pub fn provide(database: &Database, folder: &Path, cpus: &[usize], seeder: &Path, demand: Demand) -> Result<Provided> {
     let provided = match database {
         Database::Sqlite => Provided {
             url: format!("sqlite:{}", folder.join("techempower.sqlite").display()),

@@ -55,9 +55,9 @@ pub fn window(
     let outcome = generator.go().map_err(|error| fault(server, error))?;
     let after = server.quiesce().map_err(Failure::Server)?;
     let last = witness.map(|witness| witness.look(server, &after));
-    let seen = first.zip(last).map(|(first, last)| {
-        first.and_then(|first| Ok([first, last?])).map_err(|error| format!("{error:#}"))
-    });
+    let seen = first
+        .zip(last)
+        .map(|(first, last)| first.and_then(|first| Ok([first, last?])).map_err(|error| format!("{error:#}")));
     Ok(Window { outcome, before, after, seen })
 }
 

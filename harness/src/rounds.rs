@@ -349,7 +349,7 @@ fn demand(plan: &Plan, scenarios: &[Scenario]) -> Demand {
     let workers = u32::try_from(plan.placement.server.len()).unwrap_or(1).max(1);
     Demand {
         counted: scenarios.iter().any(|scenario| scenario.queries.is_some()),
-        // Counts are taken of two servers at once; and the lab looks on.
+        // A server that has just ended may hold its connections for a moment longer; and the lab looks on.
         connections: 2 * pool * workers + 16,
     }
 }

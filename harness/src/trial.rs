@@ -251,8 +251,8 @@ fn record_seen(launch: &Launch<'_>, sample: &mut Sample, window: &Window) -> Res
     sample.metrics.insert("database_connections".to_owned(), connections as f64);
     if let Some(spent) = spent {
         sample.metrics.insert("queries_per_request".to_owned(), spent.statements as f64 / spent.requests as f64);
-        if window.outcome.errors.total() > 0 {
-            void(sample, &["queries_per_request"], "some requests were given up, whose statements were run or not");
+        if spent.given_up > 0 {
+            void(sample, &["queries_per_request"], "what the requests that were given up have cost is not known");
         }
     }
     Ok(())
@@ -276,11 +276,11 @@ fn judge_seen(launch: &Launch<'_>, window: &Window) -> Result<Option<(u64, Optio
             return refused(format!("{found} connections at the database instead of {asked}; {told}"), true);
         }
     }
-    let spent = Spent::between(before, after, window.outcome.requests_total).ok();
-    let problem = spent.zip(launch.scenario.queries).and_then(|(spent, queries)| spent.problem(queries));
-    match problem {
-        Some(problem) if window.outcome.errors.total() == 0 => refused(problem, true),
-        _ => Ok(Some((after.connections, spent))),
+    let outcome = &window.outcome;
+    let spent = Spent::between(before, after, outcome.requests_total, outcome.errors.total()).ok();
+    match spent.zip(launch.scenario.queries).and_then(|(spent, queries)| spent.problem(queries)) {
+        Some(problem) => refused(problem, true),
+        None => Ok(Some((after.connections, spent))),
     }
 }
 

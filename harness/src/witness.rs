@@ -67,36 +67,41 @@ fn parse(text: &str) -> Result<Seen> {
 }
 
 /// So many statements for so many requests.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Spent {
     /// Answered requests.
     pub requests: u64,
+    /// Requests that got no answer; what they have cost, or whether they have come at all, nobody knows.
+    pub given_up: u64,
     /// Statements that the database ran meanwhile.
     pub statements: u64,
 }
 
 impl Spent {
-    /// Between two looks; why it is not known where one of them did not tell.
+    /// Between two looks.
     ///
     /// # Errors
     /// Why it is not known.
-    pub fn between(before: &Seen, after: &Seen, requests: u64) -> Result<Self, String> {
+    pub fn between(before: &Seen, after: &Seen, requests: u64, given_up: u64) -> Result<Self, String> {
         let (before, after) = (before.statements.clone()?, after.statements.clone()?);
         let statements = after.checked_sub(before).ok_or("the database's count was set back meanwhile")?;
-        Ok(Self { requests, statements })
+        Ok(Self { requests, given_up, statements })
     }
 
     /// What is wrong with it where each request is to cost exactly so many statements.
     #[must_use]
     pub fn problem(&self, queries: u32) -> Option<String> {
-        let is_right = u64::from(queries).checked_mul(self.requests) == Some(self.statements);
+        let queries = u128::from(queries);
+        let (answered, all) = (u128::from(self.requests), u128::from(self.requests) + u128::from(self.given_up));
+        let is_right = (queries * answered..=queries * all).contains(&u128::from(self.statements));
         (!is_right).then(|| format!("{self}; each request is to run {queries}"))
     }
 }
 
 impl fmt::Display for Spent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the database ran {} statements for {} requests", self.statements, self.requests)
+        write!(f, "the database ran {} statements for {} requests", self.statements, self.requests)?;
+        if self.given_up > 0 { write!(f, " and {} that were given up", self.given_up) } else { Ok(()) }
     }
 }
 
@@ -106,34 +111,40 @@ mod tests {
 
     #[test]
     fn any_other_number_of_statements_is_a_problem() {
-        for (queries, requests, statements, is_right) in [
-            (1, 1_000, 1_000, true),
-            (20, 50, 1_000, true),
-            (21, 50, 1_050, true),
+        for (queries, requests, given_up, statements, is_right) in [
+            (1, 1_000, 0, 1_000, true),
+            (20, 50, 0, 1_000, true),
+            (21, 50, 0, 1_050, true),
             // All rows by one statement; from a cache; one too few, and one too many, in the whole of a window.
-            (20, 50, 50, false),
-            (1, 1_000, 0, false),
-            (20, 50, 999, false),
-            (20, 50, 1_001, false),
-            (500, u64::MAX, 0, false),
+            (20, 50, 0, 50, false),
+            (1, 1_000, 0, 0, false),
+            (20, 50, 0, 999, false),
+            (20, 50, 0, 1_001, false),
+            // Requests that were given up excuse what they may have cost, and nothing else.
+            (20, 50, 2, 1_013, true),
+            (20, 50, 2, 1_040, true),
+            (20, 50, 2, 999, false),
+            (20, 50, 2, 1_041, false),
+            (500, u64::MAX, u64::MAX, u64::MAX, false),
         ] {
-            let spent = Spent { requests, statements };
+            let spent = Spent { requests, given_up, statements };
             assert_eq!(spent.problem(queries).is_none(), is_right, "{spent}, {queries}");
         }
-        let problem = Spent { requests: 50, statements: 50 }.problem(20).unwrap();
+        let problem = Spent { requests: 50, given_up: 0, statements: 50 }.problem(20).unwrap();
         assert_eq!(problem, "the database ran 50 statements for 50 requests; each request is to run 20");
     }
 
     #[test]
     fn what_is_not_known_is_no_number() {
-        let seen = |statements: Result<u64, &str>| Seen { connections: 8, statements: statements.map_err(str::to_owned) };
+        let seen =
+            |statements: Result<u64, &str>| Seen { connections: 8, statements: statements.map_err(str::to_owned) };
         for (before, after, spent) in [
             (Ok(100), Ok(120), Ok(20)),
             (Ok(100), Ok(100), Ok(0)),
             (Err("no extension"), Ok(120), Err("no extension")),
             (Ok(120), Ok(3), Err("the database's count was set back meanwhile")),
         ] {
-            let found = Spent::between(&seen(before), &seen(after), 1).map(|spent| spent.statements);
+            let found = Spent::between(&seen(before), &seen(after), 1, 0).map(|spent| spent.statements);
             assert_eq!(found, spent.map_err(str::to_owned));
         }
     }

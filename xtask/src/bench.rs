@@ -63,6 +63,7 @@ const INTERRUPTED: u8 = 130;
   cargo xtask bench --database postgres --case fortunes  against a private PostgreSQL cluster
   cargo xtask bench --connections 16,64,256 --full
   cargo xtask bench --suite engine --case json           times, and instructions, system calls and allocations a request
+  cargo xtask bench --suite database --case pool         queries, updates, fortunes, pools; counted at the database
   cargo xtask bench --suite micro --quick                in process: nanoseconds and instructions an operation
   cargo xtask bench --suite drop-timing --quick          destructors: how long, when, and whether each has run
   cargo xtask bench --suite memory-leak                  whether live memory comes back after identical cycles of traffic

@@ -63,10 +63,9 @@ async fn connect(
     ready: mpsc::Sender<anyhow::Result<()>>,
 ) -> Result<Option<Database>, &'static str> {
     let connected = match &url {
-        Some(url) => Database::connect(url, pool)
-            .await
-            .map(Some)
-            .with_context(|| format!("cannot use the database {url}")),
+        Some(url) => {
+            Database::connect(url, pool).await.map(Some).with_context(|| format!("cannot use the database {url}"))
+        }
         None => Ok(None),
     };
     let (database, report) = match connected {

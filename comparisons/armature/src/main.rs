@@ -36,9 +36,7 @@ fn main() -> anyhow::Result<()> {
     server.serve_async(async |_worker| -> anyhow::Result<_> {
         let database = match &options.database {
             Some(url) => Some(
-                Database::connect(url, options.pool)
-                    .await
-                    .with_context(|| format!("cannot use the database {url}"))?,
+                Database::connect(url, options.pool).await.with_context(|| format!("cannot use the database {url}"))?,
             ),
             None => None,
         };

@@ -4,6 +4,8 @@
 //! One [`Database`] belongs to one worker. Leaves the page to `page.rs`, the tables' making to `seed.rs`, and what the
 //! database itself has seen to `seen.rs` and `trace_unsafe.rs`; read those next.
 
+#[cfg(feature = "one-statement")]
+mod one_statement;
 mod page;
 mod seed;
 mod seen;
@@ -216,8 +218,11 @@ impl Database {
     }
 
     /// One statement per id, all on one connection, so that a request waits for a connection once.
-    #[cfg(not(feature = "one-statement"))]
     async fn read(&self, ids: impl ExactSizeIterator<Item = i32>) -> Result<Vec<World>, Error> {
+        #[cfg(feature = "one-statement")]
+        if one_statement::is_due() {
+            return one_statement::read(self, ids.collect()).await;
+        }
         let mut worlds = Vec::with_capacity(ids.len());
         match &self.0.pool {
             Either::Sqlite(pool) => {
@@ -236,22 +241,6 @@ impl Database {
             }
         }
         Ok(worlds)
-    }
-
-    /// All rows by one statement, which the contract forbids.
-    #[cfg(feature = "one-statement")]
-    async fn read(&self, ids: impl ExactSizeIterator<Item = i32>) -> Result<Vec<World>, Error> {
-        const SELECT_LISTED: &str = "SELECT world.id, randomnumber FROM json_each($1) JOIN world ON world.id = value";
-        const SELECT_NAMED: &str = "SELECT id, randomnumber FROM unnest($1::int4[]) AS ids (id) JOIN world USING (id)";
-        let ids: Vec<i32> = ids.collect();
-        let rows: Vec<(i32, i32)> = match &self.0.pool {
-            Either::Sqlite(pool) => {
-                let ids = serde_json::to_string(&ids).map_err(|error| Error::Encode(error.into()))?;
-                sqlx::query_as(SELECT_LISTED).bind(ids).fetch_all(pool).await?
-            }
-            Either::Postgres(pool) => sqlx::query_as(SELECT_NAMED).bind(ids).fetch_all(pool).await?,
-        };
-        Ok(rows.into_iter().map(World::from).collect())
     }
 }
 

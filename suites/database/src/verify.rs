@@ -102,7 +102,7 @@ impl Checker<'_, '_> {
                 }
             }
         }
-        let spent = before.and_then(|before| Spent::between(&before, &self.subject.seen()?, u64::from(REQUESTS)));
+        let spent = before.and_then(|before| Spent::between(&before, &self.subject.seen()?, u64::from(REQUESTS), 0));
         // What is not known is told by the harness, once for each target.
         if let Ok(spent) = spent {
             let problem = spent.problem(statements);
@@ -163,11 +163,8 @@ fn compared(rows: &[(u32, u32)], table: &Worlds) -> Result<(), String> {
 
 /// Whether a page has all fortunes, in order.
 fn fortunes(page: &str) -> Result<(), String> {
-    let messages: Vec<&str> = page
-        .split("<tr><td>")
-        .skip(1)
-        .filter_map(|row| row.split("</td><td>").nth(1)?.split("</td>").next())
-        .collect();
+    let messages: Vec<&str> =
+        page.split("<tr><td>").skip(1).filter_map(|row| row.split("</td><td>").nth(1)?.split("</td>").next()).collect();
     if messages.len() != FORTUNES {
         return Err(format!("{} rows instead of {FORTUNES}", messages.len()));
     }

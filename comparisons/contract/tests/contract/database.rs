@@ -1,6 +1,8 @@
 //! The routes that read and write the database.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fs, path::Path};
+
+use probe::Reply;
 
 use crate::{
     server::{Seeded, Server},
@@ -141,6 +143,60 @@ fn many_connections_update_at_once() {
             let answer = client.answer();
             assert_eq!(answer.status, 200, "{} {}", target.name, answer.text());
             assert_eq!(answer.worlds().len(), 20, "{}", target.name);
+        }
+    }
+}
+
+/// Statements that the server's database has run.
+fn statements(server: &mut Server) -> u64 {
+    match server.command(r#"{"command":"quiesce"}"#) {
+        Reply::Counters(counters) => counters.statements.expect("the shared database counts its statements"),
+        other => panic!("not counters: {other:?}"),
+    }
+}
+
+#[test]
+fn every_row_is_read_by_a_statement_of_its_own_and_all_are_stored_by_one() {
+    let database = Seeded::new();
+    for target in frameworks() {
+        let mut server = database.serve(target);
+        for (path, expected) in [
+            ("/health", 0),
+            ("/cached-queries?count=20", 0),
+            ("/db", 1),
+            ("/queries?queries=1", 1),
+            ("/queries?queries=20", 20),
+            ("/queries?queries=500", 500),
+            ("/fortunes", 1),
+            ("/updates?queries=1", 2),
+            ("/updates?queries=20", 21),
+        ] {
+            let before = statements(&mut server);
+            for _ in 0..3 {
+                assert_eq!(server.connect().get(path).status, 200, "{} {path}", target.name);
+            }
+            assert_eq!(statements(&mut server) - before, 3 * expected, "{} {path}", target.name);
+        }
+    }
+}
+
+#[test]
+fn a_pool_has_as_many_connections_as_it_is_told() {
+    let database = Seeded::new();
+    let url = database.url();
+    let file = Path::new(url.trim_start_matches("sqlite:")).canonicalize().unwrap();
+    for target in frameworks() {
+        for (arguments, expected) in [
+            (&["--workers", "1"][..], 8),
+            (&["--pool", "1"], 1),
+            (&["--pool", "5", "--workers", "2"], 10),
+            (&["--pool", "64"], 64),
+        ] {
+            let server = Server::start_with(target, &[arguments, &["--database", &url]].concat());
+            // SQLite has the file open once for each connection.
+            let open = fs::read_dir(format!("/proc/{}/fd", server.ready.pid)).unwrap().flatten();
+            let found = open.filter_map(|entry| fs::read_link(entry.path()).ok()).filter(|link| *link == file).count();
+            assert_eq!(found, expected, "{} {arguments:?}", target.name);
         }
     }
 }

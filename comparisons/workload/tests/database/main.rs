@@ -8,7 +8,7 @@ use std::{collections::BTreeSet, process::Command, thread};
 
 use cluster::Cluster;
 use tokio::runtime::{Builder, Runtime};
-use workload::database::{Database, Error, WORLDS, World, render, seed};
+use workload::database::{Database, Error, WORLDS, World, render, seed, seen};
 
 fn runtime() -> Runtime {
     Builder::new_current_thread().enable_all().build().unwrap()
@@ -123,7 +123,21 @@ fn sqlite_serves_the_contract() {
 fn postgres_serves_the_contract() {
     if let Some(cluster) = Cluster::start_or_skip() {
         check(&cluster.url());
+        connections_are_seen(&cluster.url());
     }
+}
+
+/// This cluster counts no statements, which must not read as a number.
+fn connections_are_seen(url: &str) {
+    runtime().block_on(async {
+        for connections in [1, 3] {
+            let database = Database::connect(url, connections).await.unwrap();
+            let found = seen(url).await.unwrap();
+            assert_eq!(found.connections, i64::from(connections));
+            assert!(found.statements.as_ref().is_err_and(|reason| reason.contains("pg_stat_statements")), "{found:?}");
+            database.close().await;
+        }
+    });
 }
 
 #[test]
