@@ -47,7 +47,7 @@ impl Ran {
     }
 }
 
-/// A bench of one round of short windows over targets described in lab.toml's format.
+/// A bench of one round, in windows long enough for a busy machine to answer something in each, over targets described in lab.toml's format.
 fn bench(lab: &str, database: &str, cases: &[&str]) -> Ran {
     let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let folder = tempfile::tempdir().unwrap();
