@@ -39,6 +39,9 @@ pub struct Artifact {
     pub size_bytes: u64,
     /// SHA-256 of Cargo.lock, hexadecimal; empty for a foreign server.
     pub lock_sha256: String,
+    /// Whether it is what is counted beside the build that is timed, and never timed itself.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub counting: bool,
 }
 
 /// Something to build.
@@ -152,6 +155,7 @@ pub fn describe_artifact(entry: &Entry, binary: &Path, profile: &str, rustc: &st
         sha256: sha256(&content),
         size_bytes: content.len() as u64,
         lock_sha256,
+        counting: false,
     })
 }
 

@@ -10,15 +10,16 @@ use std::{collections::BTreeMap, process::Command, thread};
 use probe::suite::{Failure, Sample, Target};
 
 use crate::{
-    build,
     target::{Server, Setup, Trouble},
     trial::Launch,
 };
 
 mod allocations;
-mod drive;
+pub mod callgrind;
+pub(crate) mod drive;
 mod idle;
 mod instructions;
+pub(crate) mod instrument;
 mod system_calls;
 
 /// How many times longer a server may take for everything under a tool that interprets or stops it.
@@ -86,19 +87,17 @@ impl Count {
                 target.name
             ));
         }
-        let tool = self.tool()?;
-        build::find_program(tool).is_none().then(|| {
-            format!("There is no {tool}: the {words} of a request were not counted; sudo apt-get install -y {tool}")
-        })
+        match self {
+            Self::SystemCalls => instrument::strace_obstacle(),
+            _ => instrument::missing(self.tool()?, words),
+        }
     }
 
     /// How it is counted here, for the record.
     pub(crate) fn method(self) -> Option<String> {
-        let tool = self.tool()?;
-        let output = Command::new(tool).arg("--version").output().ok()?;
-        let version = String::from_utf8_lossy(&output.stdout).lines().next()?.to_owned();
+        let version = tool_version(self.tool()?)?;
         let how = match self {
-            Self::Instructions => format!("callgrind, GLIBC_TUNABLES={}", instructions::GLIBC_TUNABLES),
+            Self::Instructions => format!("callgrind, GLIBC_TUNABLES={}", callgrind::GLIBC_TUNABLES),
             _ => "-f -c, at saturation".to_owned(),
         };
         Some(format!("The {} of a request were counted with {version} ({how}).", self.words()))
@@ -111,12 +110,23 @@ impl Count {
     fn tolerance(metric: &str) -> (f64, f64) {
         match metric {
             "system_calls_per_request" => (0.05, 0.0),
+            "system_calls_per_lone_request" => (0.005, 0.02),
+            "context_switches_voluntary_per_request" | "context_switches_involuntary_per_request" => (0.5, 0.1),
+            "live_bytes_per_request" => (0.0, 1.0),
             "rss_bytes_per_idle_connection" => (0.1, 16.0),
             "allocations_per_request" => (0.005, 0.01),
             "allocated_bytes_per_request" | "bytes_per_idle_connection" => (0.005, 1.0),
+            "allocations_per_operation" => (0.005, 0.01),
+            "allocated_bytes_per_operation" | "peak_live_bytes" => (0.005, 1.0),
             _ => (0.005, 0.0),
         }
     }
+}
+
+/// The version of a tool, as it tells it.
+fn tool_version(tool: &str) -> Option<String> {
+    let output = Command::new(tool).arg("--version").output().ok()?;
+    Some(String::from_utf8_lossy(&output.stdout).lines().next()?.to_owned())
 }
 
 /// Takes a count twice, each time in launches of its own.
@@ -136,7 +146,7 @@ pub(crate) fn take(count: Count, launch: &Launch<'_>) -> Result<[Sample; 2], Fai
         sample.metrics = once(&launch)?.into_iter().map(|(name, figure)| (name.to_owned(), figure)).collect();
         Ok::<Sample, Failure>(sample)
     };
-    let (mut first, mut second) = if count.is_alone() {
+    let (first, second) = if count.is_alone() {
         (counted(0)?, counted(1)?)
     } else {
         // Counts do not mind company, and two at a time take half as long.
@@ -146,10 +156,16 @@ pub(crate) fn take(count: Count, launch: &Launch<'_>) -> Result<[Sample; 2], Fai
         });
         (both.0?, both.1?)
     };
+    Ok(agreed(first, second))
+}
+
+/// Two counts of one thing, with what differs declared void.
+#[must_use]
+pub fn agreed(mut first: Sample, mut second: Sample) -> [Sample; 2] {
     let void = disagreements(&first.metrics, &second.metrics);
     first.void.clone_from(&void);
     second.void = void;
-    Ok([first, second])
+    [first, second]
 }
 
 /// What moves a count from one launch to the next, in a sentence.

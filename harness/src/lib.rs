@@ -24,6 +24,7 @@ pub mod stats;
 pub mod subject;
 pub mod suite;
 pub mod summary;
+pub mod sweep;
 pub mod target;
 pub mod trial;
 pub mod witness;

@@ -87,7 +87,7 @@ pub const ALL: &[Metric] = &[
         "instructions/operation",
         "",
         Better::Lower,
-        "Instructions of one operation in process, in user mode (gungraun, callgrind); counted on its inputs and on twice as many.",
+        "Instructions of one operation in process, in user mode (callgrind).",
     ),
     metric(
         "drop_ns_p50",
@@ -132,6 +132,13 @@ pub const ALL: &[Metric] = &[
         "System calls of the server for one more request at saturation, its waits and accepts included (strace).",
     ),
     metric(
+        "system_calls_per_lone_request",
+        "system calls/lone request",
+        "",
+        Better::Lower,
+        "System calls of the server for one more request with nothing else under way, its waits included (strace).",
+    ),
+    metric(
         "allocations_per_request",
         "allocations/request",
         "",
@@ -139,6 +146,34 @@ pub const ALL: &[Metric] = &[
         "Blocks of memory that the server asked its allocator for, per request in steady state; growing one counts as one.",
     ),
     metric("allocated_bytes_per_request", "allocated/request", "B", Better::Lower, "Sizes of those blocks together."),
+    metric(
+        "live_bytes_per_request",
+        "kept/request",
+        "B",
+        Better::Lower,
+        "Growth of the bytes that the server has allocated and not freed, per request in steady state; below zero it shrinks.",
+    ),
+    metric(
+        "allocations_per_operation",
+        "allocations/operation",
+        "",
+        Better::Lower,
+        "Blocks of memory that one operation asks its allocator for, in process; growing one counts as one.",
+    ),
+    metric(
+        "allocated_bytes_per_operation",
+        "allocated/operation",
+        "B",
+        Better::Lower,
+        "Sizes of those blocks together.",
+    ),
+    metric(
+        "peak_live_bytes",
+        "peak live",
+        "B",
+        Better::Lower,
+        "The most bytes that one operation, after others like it, has allocated and not freed at once.",
+    ),
     metric(
         "bytes_per_idle_connection",
         "allocated/idle connection",

@@ -28,7 +28,7 @@ use crate::{
 const LAUNCH_S: f64 = 0.2;
 
 /// What checking one target in one test takes, and finding its saturation rate, s.
-const VERIFY_S: f64 = 0.5;
+pub(crate) const VERIFY_S: f64 = 0.5;
 
 /// Picks the scenarios that a plan asks for: those named by family or id, or all that its depth includes.
 ///
@@ -83,14 +83,8 @@ pub fn run(plan: &Plan, at_one_level: &[Scenario], verify: Verify) -> Result<()>
         say(&Event::Note { text: note })?;
     }
     let database = provide(plan, &scenarios)?;
-    let mut runner = Runner {
-        verify,
-        plan,
-        url: database.as_ref().map(|database| database.url.clone()),
-        out: BTreeSet::new(),
-        unseen: BTreeSet::new(),
-        rates: BTreeMap::new(),
-    };
+    let url = database.as_ref().map(|database| database.url.clone());
+    let mut runner = Runner::new(plan, url, verify);
     let outcome = runner.run(&scenarios).and_then(|()| runner.count_all(&counts));
     if let Some(database) = database {
         database.stop();
@@ -124,7 +118,7 @@ fn counts<'a>(plan: &'a Plan, scenarios: &'a [Scenario]) -> Vec<(&'a Scenario, &
 }
 
 /// The database, if any of the cases needs one.
-fn provide(plan: &Plan, scenarios: &[Scenario]) -> Result<Option<Provided>> {
+pub(crate) fn provide(plan: &Plan, scenarios: &[Scenario]) -> Result<Option<Provided>> {
     if !scenarios.iter().any(|scenario| scenario.database) {
         return Ok(None);
     }
@@ -142,31 +136,43 @@ fn provide(plan: &Plan, scenarios: &[Scenario]) -> Result<Option<Provided>> {
     Ok(Some(provided))
 }
 
-struct Runner<'a> {
+/// A run under way.
+pub(crate) struct Runner<'a> {
     plan: &'a Plan,
     verify: Verify,
     url: Option<String>,
     /// Target and case that are not measured any more.
-    out: BTreeSet<(String, String)>,
+    pub(crate) out: BTreeSet<(String, String)>,
     /// Targets whose queries cannot be counted.
     unseen: BTreeSet<String>,
     /// Saturation rate by case and target, requests/s, of frameworks only.
     rates: BTreeMap<String, Vec<f64>>,
 }
 
-impl Runner<'_> {
+impl<'a> Runner<'a> {
+    /// A run that has not begun; `url` is where the database is.
+    pub(crate) fn new(plan: &'a Plan, url: Option<String>, verify: Verify) -> Self {
+        Self { plan, verify, url, out: BTreeSet::new(), unseen: BTreeSet::new(), rates: BTreeMap::new() }
+    }
+
     fn run(&mut self, scenarios: &[Scenario]) -> Result<()> {
+        self.verify_all(scenarios)?;
+        for round in 0..self.plan.rounds {
+            for scenario in scenarios {
+                self.measure_all(round, scenario)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks all tests of all targets.
+    pub(crate) fn verify_all(&mut self, scenarios: &[Scenario]) -> Result<()> {
         for target in &self.plan.targets {
             say(&Event::Step {
                 label: format!("verify {}", target.name),
                 expected_s: VERIFY_S * scenarios.len() as f64,
             })?;
             self.verify(target, scenarios)?;
-        }
-        for round in 0..self.plan.rounds {
-            for scenario in scenarios {
-                self.measure_all(round, scenario)?;
-            }
         }
         Ok(())
     }

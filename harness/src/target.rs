@@ -20,7 +20,7 @@ use probe::{
 use serde::Deserialize;
 
 use crate::{
-    name,
+    layout, name,
     process::{Child, Silence, Start, describe},
     procfs::{self, Resident},
 };
@@ -78,16 +78,40 @@ fn yes() -> bool {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Lab {
+    /// The tests in which the servers of the root's lab.toml take part; none leaves them out.
+    #[serde(default)]
+    servers: Vec<String>,
     target: Vec<Entry>,
 }
 
-/// Reads the targets from lab.toml.
+impl Lab {
+    fn read(path: &Path) -> Result<Self> {
+        let text = fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
+        toml::from_str(&text).with_context(|| format!("{} is not right", path.display()))
+    }
+}
+
+/// Whether a suite with this file of its own meets servers all the same: those of the root's lab.toml.
+///
+/// # Errors
+/// As [`entries`].
+pub fn has_servers(lab: &Path) -> Result<bool> {
+    Ok(!Lab::read(lab)?.servers.is_empty())
+}
+
+/// Reads the targets from lab.toml; before a suite's own stand the servers of the root's, if it has tests for them.
 ///
 /// # Errors
 /// When the file is missing or wrong; the message names the line.
 pub fn entries(lab: &Path) -> Result<Vec<Entry>> {
-    let text = fs::read_to_string(lab).with_context(|| format!("{} cannot be read", lab.display()))?;
-    let lab_file: Lab = toml::from_str(&text).with_context(|| format!("{} is not right", lab.display()))?;
+    let mut lab_file = Lab::read(lab)?;
+    if !lab_file.servers.is_empty() {
+        let mut servers = entries(&layout::workspace_root()?.join("lab.toml"))?;
+        for server in servers.iter_mut().filter(|server| server.serves.is_empty()) {
+            server.serves.clone_from(&lab_file.servers);
+        }
+        lab_file.target.splice(..0, servers);
+    }
     for (index, entry) in lab_file.target.iter().enumerate() {
         let foreign = !entry.command.is_empty();
         let place = || format!("{}: target {}", lab.display(), entry.name);
@@ -254,10 +278,22 @@ impl Server {
     /// # Errors
     /// When it ended, or does not answer in 5 s.
     pub fn quiesce(&mut self) -> Result<Counters, Trouble> {
+        self.read(&Command::Quiesce)
+    }
+
+    /// Reads its counters as they stand.
+    ///
+    /// # Errors
+    /// When it ended, or does not answer in 5 s.
+    pub fn counters(&mut self) -> Result<Counters, Trouble> {
+        self.read(&Command::Counters)
+    }
+
+    fn read(&mut self, command: &Command) -> Result<Counters, Trouble> {
         if self.ready.is_none() {
             return if self.child.is_running() { Ok(procfs::counters(self.child.pid())) } else { Err(self.trouble()) };
         }
-        match self.ask(&Command::Quiesce)? {
+        match self.ask(command)? {
             Reply::Counters(counters) => Ok(counters),
             other => Err(self.unexpected(&other)),
         }

@@ -18,14 +18,27 @@ use crate::{
 };
 
 /// The metrics that may decide who leads; the first that a case has does.
-const DECIDING: [&str; 6] = [
+const DECIDING: [&str; 10] = [
     "requests_per_s",
     "ns_per_operation",
     "leaked_bytes_per_request",
     "drop_ns_p50",
     "drain_to_last_drop_ms",
     "drop_after_last_byte_us_p50",
+    COUNTED[0],
+    COUNTED[1],
+    COUNTED[2],
+    COUNTED[3],
 ];
+
+/// Those of them that are counted, twice whatever the number of rounds; two that differ are void.
+const COUNTED: [&str; 4] =
+    ["instructions_per_request", "instructions_per_operation", "allocations_per_request", "allocations_per_operation"];
+
+/// How many samples of a metric are to be expected where so many rounds were planned.
+pub(crate) fn planned(by: &Metric, rounds: u32) -> u32 {
+    if COUNTED.contains(&by.name) { 2 } else { rounds }
+}
 
 /// The metric that decides among these rows.
 pub(crate) fn decides<'a>(rows: impl IntoIterator<Item = &'a Row, IntoIter: Clone>) -> &'static Metric {
@@ -99,6 +112,7 @@ pub(crate) fn verdict(case: &CaseSummary, rounds_planned: u32) -> Verdict {
         return verdict;
     }
     let by = decides(&case.rows);
+    let rounds_planned = planned(by, rounds_planned);
     let mut field: Vec<&Row> = case.rows.iter().filter(|row| row.role == Role::Framework).collect();
     // Stable, so that equal figures keep the plan's order.
     field.sort_by(|a, b| merit(b, by).total_cmp(&merit(a, by)));
@@ -224,14 +238,16 @@ fn paired(case: &CaseSummary, first: &Row, ratios: &[(&str, Option<&Estimate>)],
         (Kind::Tied, None, headline)
     };
     let mut reasons = vec![format!("{} against {}", first.target, seen.join(", "))];
-    reasons.extend(match belief(rounds) {
+    // Two counts that agree are exact: chance has no part in them that more rounds would show.
+    let belief = if COUNTED.contains(&by.name) { Belief::Firm } else { belief(rounds) };
+    reasons.extend(match belief {
         Belief::Firm => None,
         Belief::FirstLook => Some(format!(
             "{rounds} rounds are a first look: below {ROUNDS_FIRM} an interval is narrower than it should be"
         )),
         Belief::None => Some("one round has no interval: it says nothing about chance".to_owned()),
     });
-    Verdict { leader, belief: belief(rounds), reasons, ..empty(case, kind, headline) }
+    Verdict { leader, belief, reasons, ..empty(case, kind, headline) }
 }
 
 /// How far the first is ahead of the second.

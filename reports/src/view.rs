@@ -14,7 +14,7 @@ use serde::Serialize;
 use crate::{
     figure::{Scale, Standing, factor, factor_interval},
     paint::Palette,
-    verdict::{decides, list, merit},
+    verdict::{decides, list, merit, planned},
 };
 
 /// The project's own framework: it is compared with the others, so it is no baseline itself.
@@ -34,7 +34,23 @@ const LEAGUES: &[&[&str]] = &[
         "values_dropped",
     ],
     &["leaked_bytes_per_request", "leaked_bytes_per_request_low", "leaked_blocks_per_request"],
+    COUNTS_OF_A_REQUEST,
+    // Where there is no valgrind.
+    COUNTS_OF_A_REQUEST.split_at(1).1,
+    COUNTS_OF_AN_OPERATION,
+    COUNTS_OF_AN_OPERATION.split_at(1).1,
 ];
+
+const COUNTS_OF_A_REQUEST: &[&str] = &[
+    "instructions_per_request",
+    "allocations_per_request",
+    "allocated_bytes_per_request",
+    "live_bytes_per_request",
+    "system_calls_per_lone_request",
+];
+
+const COUNTS_OF_AN_OPERATION: &[&str] =
+    &["instructions_per_operation", "allocations_per_operation", "allocated_bytes_per_operation", "peak_live_bytes"];
 
 /// A figure as text.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -140,7 +156,7 @@ pub(crate) fn case(case: &CaseSummary, palette: &Palette<'_>, rounds_planned: u3
                 rank: rank(row, &rows, by),
                 target: row.target.clone(),
                 role: role(row.role),
-                rounds: format!("{} of {rounds_planned}", row.rounds),
+                rounds: format!("{} of {}", row.rounds, planned(by, rounds_planned)),
                 cells: league.iter().zip(&scales).map(|(metric, scale)| cell(row, metric, scale)).collect(),
                 ratios: ratios(row, by.name, &baselines),
                 paint: palette.of(&row.target).class,

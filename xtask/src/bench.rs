@@ -66,6 +66,7 @@ const INTERRUPTED: u8 = 130;
   cargo xtask bench --suite database --case pool         queries, updates, fortunes, pools; counted at the database
   cargo xtask bench --suite micro --quick                in process: nanoseconds and instructions an operation
   cargo xtask bench --suite drop-timing --quick          destructors: how long, when, and whether each has run
+  cargo xtask bench --suite allocation                   counts of a request on every route, and of patterns of allocation
   cargo xtask bench --suite memory-leak                  whether live memory comes back after identical cycles of traffic
   cargo xtask bench --soak 30 --target armature          the same over half an hour of mixed traffic, with RSS and PSS
   cargo xtask bench --all --list                         how long all suites would take

@@ -82,8 +82,10 @@ const FUZZING: Tool = Tool {
 
 /// Integration tests that `--fast` leaves out, by package and name.
 const SLOW: &[(&str, &str)] = &[
+    ("allocation-pattern", "pattern"),
     ("compile-fail-tests", "compile_fail"),
     ("suite-memory-leak", "memory_leak"),
+    ("xtask", "allocation"),
     ("xtask", "bench"),
     ("xtask", "drop_timing"),
     ("xtask", "micro"),

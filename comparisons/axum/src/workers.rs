@@ -62,11 +62,9 @@ async fn work(
     mut stopping: watch::Receiver<bool>,
 ) -> anyhow::Result<()> {
     let database = match &options.database {
-        Some(url) => Some(
-            Database::connect(url, options.pool)
-                .await
-                .with_context(|| format!("cannot use the database {url}"))?,
-        ),
+        Some(url) => {
+            Some(Database::connect(url, options.pool).await.with_context(|| format!("cannot use the database {url}"))?)
+        }
         None => None,
     };
     let listener = TcpListener::from_std(listener)?;

@@ -20,6 +20,8 @@ static CALLS: AtomicU64 = AtomicU64::new(0);
 static BYTES: AtomicU64 = AtomicU64::new(0);
 /// Signed, since what one thread allocated may be freed by another that is exempt.
 static LIVE_BYTES: AtomicI64 = AtomicI64::new(0);
+/// The most that [`LIVE_BYTES`] was since [`begin_peak`].
+static PEAK_BYTES: AtomicI64 = AtomicI64::new(0);
 /// Signed for the same reason.
 static LIVE_BLOCKS: AtomicI64 = AtomicI64::new(0);
 
@@ -73,7 +75,8 @@ fn count(block: *mut u8, size: usize) {
     if !EXEMPT.get() {
         CALLS.fetch_add(1, Relaxed);
         BYTES.fetch_add(size as u64, Relaxed);
-        LIVE_BYTES.fetch_add(signed(size), Relaxed);
+        let live = LIVE_BYTES.fetch_add(signed(size), Relaxed) + signed(size);
+        PEAK_BYTES.fetch_max(live, Relaxed);
         LIVE_BLOCKS.fetch_add(1, Relaxed);
         if site::is_watching() {
             unseen(|| site::remember(block.addr(), size));
@@ -125,6 +128,17 @@ pub(crate) fn sites() -> Vec<Site> {
     let mut sites = Vec::new();
     unseen(|| sites = site::live());
     sites
+}
+
+/// Looks from now on for the most live bytes, for [`peak_bytes`].
+pub fn begin_peak() {
+    PEAK_BYTES.store(LIVE_BYTES.load(Relaxed), Relaxed);
+}
+
+/// The most live bytes since [`begin_peak`], or since the start; exempt threads left out.
+#[must_use]
+pub fn peak_bytes() -> u64 {
+    u64::try_from(PEAK_BYTES.load(Relaxed)).unwrap_or(0)
 }
 
 /// What was counted so far; `None` in a program that does not allocate through [`Counting`].

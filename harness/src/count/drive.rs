@@ -10,7 +10,7 @@ use std::{
 use crate::{link::Link, trial::Scenario};
 
 /// Sends a scenario's requests, on one connection at a time.
-pub(super) struct Drive {
+pub(crate) struct Drive {
     address: SocketAddr,
     requests: Vec<Vec<u8>>,
     status: u16,
@@ -24,7 +24,7 @@ pub(super) struct Drive {
 
 impl Drive {
     /// A client of the server at `address`; it connects when it first sends.
-    pub(super) fn new(address: SocketAddr, scenario: &Scenario) -> Self {
+    pub(crate) fn new(address: SocketAddr, scenario: &Scenario) -> Self {
         Self {
             address,
             requests: scenario.requests.iter().map(|request| bytes(request, address)).collect(),
@@ -38,7 +38,7 @@ impl Drive {
     }
 
     /// Sends `count` requests, in batches as the scenario has them, and returns when all are answered.
-    pub(super) fn send(&mut self, count: u64) -> Result<()> {
+    pub(crate) fn send(&mut self, count: u64) -> Result<()> {
         let mut left = count;
         while left > 0 {
             let batch = left.min(self.pipeline);
@@ -49,7 +49,7 @@ impl Drive {
     }
 
     /// Opens a connection, has one request answered on it, and leaves it open; the caller holds it.
-    pub(super) fn open(&mut self) -> Result<Link> {
+    pub(crate) fn open(&mut self) -> Result<Link> {
         self.link = None;
         self.exchange(1)?;
         self.link.take().ok_or_else(|| Error::other("the connection did not stay open"))

@@ -5,11 +5,8 @@ use std::fs;
 
 use probe::{load::Body, suite::Failure};
 
-use super::{Figure, TOOL_SLOWDOWN, drive::Drive, slope};
+use super::{Figure, TOOL_SLOWDOWN, callgrind::GLIBC_TUNABLES, drive::Drive, slope};
 use crate::trial::{Launch, Scenario};
-
-/// glibc chooses its copying functions by what the CPU can do; without these features it chooses the same on any x86-64.
-pub(super) const GLIBC_TUNABLES: &str = "glibc.cpu.hwcaps=-AVX512F,-AVX512VL,-AVX2,-AVX,-ERMS,-FSRM";
 
 /// N: a multiple of every batch, of every cycle of requests and of the answers that a connection lives for.
 const REQUESTS: u64 = 4_800;
@@ -56,7 +53,7 @@ fn instructions(launch: &Launch<'_>, requests: u64) -> Result<u64, Failure> {
 
 /// The instructions in all of a callgrind file: the first number of its `totals:` line, or of `summary:` where an old
 /// version wrote no totals.
-fn total(text: &str) -> Option<u64> {
+pub(super) fn total(text: &str) -> Option<u64> {
     let number = |name: &str| {
         let line = text.lines().rev().find_map(|line| line.strip_prefix(name))?;
         line.split_whitespace().next()?.parse().ok()

@@ -7,9 +7,7 @@ use std::process::ExitCode;
 
 use harness::rounds;
 use probe::program;
-
-mod scenario;
-mod verify;
+use suite_engine::{scenario, verify};
 
 fn main() -> ExitCode {
     let scenarios = scenario::all();

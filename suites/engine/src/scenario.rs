@@ -29,7 +29,8 @@ const CONNECTION_LEVELS: &[u32] = &[1, 16, 256, 1_000, 4_000];
 const USERS: &[&str] = &["1", "42", "977", "4711", "65536", "7654321", "alice", "bob"];
 
 /// All scenarios; those without connections of their own get the plan's.
-pub(crate) fn all() -> Vec<Scenario> {
+#[must_use]
+pub fn all() -> Vec<Scenario> {
     let mut deep = plaintext("plaintext-16-deep", &format!("Plaintext, pipelined {DEEP} deep"));
     deep.pipeline = DEEP;
     let mut churn = plaintext("churn", &format!("Plaintext, a new connection every {CHURN_ANSWERS} requests"));

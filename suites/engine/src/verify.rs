@@ -23,7 +23,8 @@ struct Exchange {
 }
 
 /// Checks one family of cases.
-pub(crate) fn verify(subject: &mut Subject<'_>, test: &str) -> Verification {
+#[must_use]
+pub fn verify(subject: &mut Subject<'_>, test: &str) -> Verification {
     let agent: ureq::Agent = ureq::Agent::config_builder()
         .timeout_global(Some(Duration::from_secs(10)))
         .http_status_as_error(false)
@@ -58,6 +59,10 @@ fn exchanges(test: &str) -> (Vec<Exchange>, String) {
         "json" => (
             vec![get("/json", "application/json", br#"{"message":"Hello, World!"}"#)],
             "GET /json: status, header fields, body byte by byte".to_owned(),
+        ),
+        "health" => (
+            vec![get("/health", "text/plain", b"ok")],
+            "GET /health: status, header fields, body byte by byte".to_owned(),
         ),
         "users" => (
             [("7", "7"), ("4711", "4711"), ("zo%C3%AB", "zoë"), ("a%2Fb", "a/b")]

@@ -19,7 +19,8 @@ const QUERY_LEVELS: &[u32] = &[1, 5, 10, 15, 20];
 const CACHED_LEVELS: &[u32] = &[1, 10, 20, 50, 100];
 
 /// All scenarios; the plan's concurrency levels are added when it is known.
-pub(crate) fn all() -> Vec<Scenario> {
+#[must_use]
+pub fn all() -> Vec<Scenario> {
     let world = || vec!["id".to_owned(), "randomNumber".to_owned()];
     let text = |text: &str| Body::Exact { text: text.to_owned() };
     let mut plaintext = one("plaintext", "Plaintext, pipelined 16 deep", "/plaintext", text("Hello, World!"));

@@ -22,7 +22,8 @@ const WORLD: u64 = 10_000;
 const FORTUNES: &str = include_str!("fortunes.html");
 
 /// Checks one family of cases.
-pub(crate) fn verify(subject: &mut Subject<'_>, test: &str) -> Verification {
+#[must_use]
+pub fn verify(subject: &mut Subject<'_>, test: &str) -> Verification {
     let mut checker = Checker::new(subject.address);
     match test {
         "plaintext" => checker.fixed("/plaintext", "text/plain", "Hello, World!"),

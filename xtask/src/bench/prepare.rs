@@ -91,11 +91,13 @@ pub(super) fn build(entries: &[Entry], profile: &str, host: &Host, counted: bool
                 entry.command.first().map_or("", String::as_str)
             );
         };
-        let mut artifact = build::describe_artifact(entry, &binary, profile, &host.rustc)?;
-        if own.is_some() && timed.is_none() {
-            artifact.flags = format!("{} (the build that counts allocations)", artifact.flags).trim().to_owned();
+        let counting = timed.is_none() && counted.is_some();
+        let artifact = build::describe_artifact(entry, &binary, profile, &host.rustc)?;
+        prepared.artifacts.push(Artifact { counting, ..artifact });
+        if let (Some(_), Some(counted)) = (timed, counted) {
+            let artifact = build::describe_artifact(entry, counted, profile, &host.rustc)?;
+            prepared.artifacts.push(Artifact { counting: true, ..artifact });
         }
-        prepared.artifacts.push(artifact);
         prepared.targets.push(target(entry, &binary, counted));
     }
     Ok(prepared)

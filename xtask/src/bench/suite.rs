@@ -17,7 +17,11 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use harness::{build::Request, layout, name, suite, target::Entry};
+use harness::{
+    build::Request,
+    layout, name, suite,
+    target::{self, Entry},
+};
 use probe::suite::{Case, Depth};
 use serde::Deserialize;
 
@@ -26,7 +30,7 @@ use super::prepare::say;
 /// How a suite meets its targets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// As servers, behind sockets.
+    /// As servers, behind sockets; some may be programs of benchmarks, which the suite tells from them.
     Servers,
     /// As programs of benchmarks, which its own lab.toml lists.
     Programs,
@@ -83,7 +87,8 @@ impl Suite {
         let program = Request::new(&format!("suite-{wanted}"), "light").build()?;
         let root = layout::workspace_root()?;
         let lab = layout::lab_of(wanted)?;
-        let kind = if lab == root.join("lab.toml") { Kind::Servers } else { Kind::Programs };
+        let is_shared = lab == root.join("lab.toml") || target::has_servers(&lab)?;
+        let kind = if is_shared { Kind::Servers } else { Kind::Programs };
         let manifest = root.join("suites").join(wanted).join("Cargo.toml");
         let text = fs::read_to_string(&manifest).with_context(|| format!("{} cannot be read", manifest.display()))?;
         let (needs, rounds) = wishes(&text, kind).with_context(|| format!("{} is not right", manifest.display()))?;

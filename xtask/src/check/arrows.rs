@@ -44,8 +44,10 @@ const ROOMS: &[Room] = &[
     room("suite-engine", &["harness", "probe"]),
     room("suite-database", &["harness", "probe"]),
     room("suite-memory-leak", &["harness", "probe"]),
+    // The requests that it counts are theirs.
+    room("suite-allocation", &["harness", "probe", "suite-engine", "suite-techempower"]),
+    room("allocation-pattern", &["probe"]),
     room("suite-micro", IN_PROCESS),
-    room("suite-allocation", IN_PROCESS),
     room("suite-drop-timing", IN_PROCESS),
     room("suite-experiments", IN_PROCESS),
     room("reports", &["harness"]),
