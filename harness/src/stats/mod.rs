@@ -1,10 +1,17 @@
 //! The lab's arithmetic: pure functions from numbers to numbers.
 //!
-//! `bootstrap.rs` holds the intervals of medians; `trend.rs` those of slopes; `histogram.rs` the latency histograms.
+//! `bootstrap.rs` holds the intervals of medians; `trend.rs` those of slopes; `permutation.rs` says what is chance,
+//! `noise.rs` what could have been seen, `change.rs` where a series changed; `histogram.rs` the latency histograms.
 
 mod bootstrap;
+mod change;
 pub mod histogram;
+mod noise;
+mod permutation;
 mod trend;
 
 pub use bootstrap::{Estimate, RESAMPLES, median, median_interval};
+pub use change::{Change, changes};
+pub use noise::{FENCE_MIN, FLOOR_MIN, detectable, deviation, fence, floor, pairs_needed};
+pub use permutation::{holm, sign_flip};
 pub use trend::{Trend, trend, trend_of};
