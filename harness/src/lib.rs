@@ -9,6 +9,7 @@ pub mod database;
 pub mod doctor;
 pub mod file;
 pub mod host;
+pub mod judge;
 pub mod layout;
 pub mod link;
 pub mod load;

@@ -1,0 +1,115 @@
+//! What keeps a record from being judged: it is unfinished, empty, lacks a target, or says what cannot be.
+//!
+//! A gate that is green because nothing ran is worse than none; everything here ends in exit code 3.
+
+use probe::suite::Sample;
+
+use crate::{
+    metric,
+    record::{Record, Status},
+};
+
+/// How many times CPU time a request may differ from what the server's share of its CPUs makes of it. The two come from the same
+/// counters, one over all requests and one over those in the window; a wrong unit is off by a thousand.
+const CPU_AGREEMENT: f64 = 4.0;
+
+/// What is wrong with a record, in sentences; nothing for one that can be judged.
+#[must_use]
+pub fn unsound(record: &Record) -> Vec<String> {
+    let mut problems = Vec::new();
+    match &record.status {
+        Status::Complete => {}
+        Status::Running => problems.push(format!("run {} never ended", record.id)),
+        Status::Partial { reason } => problems.push(format!("run {} is partial: {reason}", record.id)),
+    }
+    if record.samples.is_empty() {
+        problems.push(format!("run {} measured nothing", record.id));
+        return problems;
+    }
+    if record.finished.as_ref().is_some_and(|finished| *finished < record.started) {
+        problems.push(format!("run {} ended before it began: the clock was set back meanwhile", record.id));
+    }
+    for check in record.verifications.iter().filter(|check| !check.problems.is_empty()) {
+        problems.push(format!("{} answers {} wrong: {}", check.target, check.test, check.problems.join("; ")));
+    }
+    for failure in &record.failures {
+        let case = failure.case.as_deref().map(|case| format!(" in {case}")).unwrap_or_default();
+        problems.push(format!("{}{case}: {}", failure.target, failure.reason));
+    }
+    problems.extend(absent(record));
+    let cpus = record.plan.placement.server.len().max(1);
+    let mut unfit: Vec<String> = record.samples.iter().filter_map(|sample| unfit(sample, cpus)).collect();
+    unfit.sort();
+    unfit.dedup();
+    problems.extend(unfit);
+    problems
+}
+
+/// Targets without a sample in a case that they serve.
+fn absent(record: &Record) -> Vec<String> {
+    let measured =
+        |target: &str, case: &str| record.samples.iter().any(|sample| sample.target == target && sample.case == case);
+    let told = |target: &str| record.failures.iter().any(|failure| failure.target == target);
+    record
+        .plan
+        .targets
+        .iter()
+        .filter(|target| !told(&target.name))
+        .flat_map(|target| {
+            let cases = record.cases.iter().filter(|case| target.takes_part(case));
+            let absent: Vec<&str> =
+                cases.filter(|case| !measured(&target.name, &case.id)).map(|case| case.id.as_str()).collect();
+            (!absent.is_empty()).then(|| format!("{} has no figures in {}", target.name, absent.join(", ")))
+        })
+        .collect()
+}
+
+/// A sample that cannot be what it says: metrics that nobody knows, or units that contradict one another.
+fn unfit(sample: &Sample, cpus: usize) -> Option<String> {
+    if let Some(unknown) = sample.metrics.keys().find(|name| metric::find(name).is_none()) {
+        return Some(format!("{} reports {unknown}, which is no metric of this lab", sample.target));
+    }
+    let figure = |name: &str| sample.metrics.get(name).copied();
+    let cpu_us = figure("cpu_us_per_request")?;
+    let parts_us = figure("cpu_user_us_per_request")? + figure("cpu_system_us_per_request")?;
+    if (cpu_us - parts_us).abs() > 0.01 * cpu_us.abs().max(parts_us.abs()) {
+        return Some(format!(
+            "{} in {}: cpu_us_per_request is {cpu_us:.3} and its parts are {parts_us:.3} together; are the units right?",
+            sample.target, sample.case
+        ));
+    }
+    let (share, rate) = (figure("server_cpu_share")?, figure("requests_per_s")?);
+    let by_request = cpu_us * rate / 1e6 / cpus as f64;
+    let apart = by_request / share;
+    (share > 0.01 && !(1.0 / CPU_AGREEMENT..CPU_AGREEMENT).contains(&apart)).then(|| {
+        format!(
+            "{} in {}: {cpu_us:.3} µs a request at {rate:.0} requests/s do not make a CPU share of {share:.3}; are the units right?",
+            sample.target, sample.case
+        )
+    })
+}
+
+/// What makes two records incomparable: they were made on different machines.
+#[must_use]
+pub fn same_machine(base: &Record, head: &Record) -> Vec<String> {
+    let (one, other) = (&base.host, &head.host);
+    let facts = [
+        ("CPU", &one.cpu_model, &other.cpu_model),
+        ("stepping", &one.cpu_stepping, &other.cpu_stepping),
+        ("microcode", &one.microcode, &other.microcode),
+        ("kernel", &one.kernel, &other.kernel),
+        ("C library", &one.libc, &other.libc),
+    ];
+    let mut problems: Vec<String> = facts
+        .into_iter()
+        .filter(|(_, one, other)| one != other)
+        .map(|(fact, one, other)| {
+            format!("the records are of different machines: the base's {fact} is {one:?} and the head's {other:?}")
+        })
+        .collect();
+    if one.cpus.len() != other.cpus.len() {
+        let (one, other) = (one.cpus.len(), other.cpus.len());
+        problems.push(format!("the records are of different machines: {one} CPUs and {other}"));
+    }
+    problems
+}
