@@ -59,6 +59,17 @@ pub struct Request<'a> {
     pub line_tables: bool,
 }
 
+/// Where something is built.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The root of the checkout.
+    pub root: PathBuf,
+    /// The folder that cargo builds into.
+    pub target: PathBuf,
+    /// Compiler flags besides those of the profile and the environment.
+    pub flags: Vec<String>,
+}
+
 impl<'a> Request<'a> {
     /// A package whose binary has its name.
     #[must_use]
@@ -66,15 +77,29 @@ impl<'a> Request<'a> {
         Self { package, binary: package, profile, features: &[], line_tables: false }
     }
 
-    /// Builds it and returns the path of the binary. Cargo's own progress goes to standard error.
+    /// Builds it in this workspace and returns the path of the binary. Cargo's own progress goes to standard error.
     ///
     /// # Errors
     /// When cargo fails; its messages are on standard error by then.
     pub fn build(&self) -> Result<PathBuf> {
-        let root = layout::workspace_root()?;
+        self.build_at(&Place { root: layout::workspace_root()?, target: layout::target_folder()?, flags: Vec::new() })
+    }
+
+    /// Builds it in another checkout.
+    ///
+    /// # Errors
+    /// As [`Request::build`].
+    pub fn build_at(&self, place: &Place) -> Result<PathBuf> {
         let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        cargo.current_dir(&root).args(["build", "--locked", "--package", self.package, "--bin", self.binary]);
-        cargo.args(["--profile", self.profile]);
+        cargo.current_dir(&place.root).args(["build", "--locked", "--package", self.package, "--bin", self.binary]);
+        cargo.args(["--profile", self.profile]).arg("--target-dir").arg(&place.target);
+        if !place.flags.is_empty() {
+            // The variable takes the place of what config files say, so it has to hold what RUSTFLAGS said.
+            let own = env::var("RUSTFLAGS").unwrap_or_default();
+            let flags: Vec<&str> = own.split_whitespace().chain(place.flags.iter().map(String::as_str)).collect();
+            let flags = flags.into_iter().chain(profile_flags(self.profile).iter().copied()).collect::<Vec<&str>>();
+            cargo.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}")).env_remove("RUSTFLAGS");
+        }
         if !self.features.is_empty() {
             cargo.args(["--features", &self.features.join(",")]);
         }
@@ -90,7 +115,7 @@ impl<'a> Request<'a> {
         if !status.success() {
             bail!("building {} {}; cargo's messages are above", self.package, describe(status));
         }
-        let binary = layout::target_folder()?.join(self.profile).join(self.binary);
+        let binary = place.target.join(self.profile).join(self.binary);
         if !binary.is_file() {
             bail!("cargo built {} but left no binary at {}", self.package, binary.display());
         }

@@ -48,6 +48,14 @@ pub fn runs_folder() -> Result<PathBuf> {
     Ok(target_folder()?.join("lab").join("runs"))
 }
 
+/// The folder of comparisons; each is a folder named by the comparison's id. It need not exist.
+///
+/// # Errors
+/// As [`target_folder`].
+pub fn comparisons_folder() -> Result<PathBuf> {
+    Ok(target_folder()?.join("lab").join("comparisons"))
+}
+
 /// The folder of the tools that the lab installs for itself. It need not exist.
 ///
 /// # Errors

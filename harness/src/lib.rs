@@ -4,6 +4,7 @@
 //! The life of a number: `build.rs` → a suite over `target.rs` and `load.rs` → `record.rs` → `summary.rs`.
 
 pub mod build;
+pub mod compare;
 pub mod count;
 pub mod database;
 pub mod doctor;
@@ -13,6 +14,7 @@ pub mod judge;
 pub mod layout;
 pub mod link;
 pub mod load;
+pub mod lock;
 pub mod metric;
 pub mod name;
 pub mod placement;

@@ -8,6 +8,7 @@ use std::{
     fs,
     io::ErrorKind,
     path::{Path, PathBuf},
+    time::SystemTime,
 };
 
 use anyhow::{Context, Result, bail};
@@ -18,7 +19,7 @@ pub use probe::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{build::Artifact, file, host::Host};
+use crate::{build::Artifact, file, host::Host, run};
 
 /// The version of the record that this program writes, and the newest that it reads.
 pub const SCHEMA: u32 = 1;
@@ -92,6 +93,31 @@ pub struct Commit {
 }
 
 impl Record {
+    /// A record of a run that begins now, on this checkout; profile, artifacts and the command are to be filled in.
+    #[must_use]
+    pub fn begun(id: String, suite: &str, host: Host, plan: Plan) -> Self {
+        Self {
+            schema: SCHEMA,
+            id,
+            suite: suite.to_owned(),
+            status: Status::Running,
+            started: run::timestamp(SystemTime::now()),
+            finished: None,
+            repeat: String::new(),
+            commit: run::commit(),
+            host,
+            profile: String::new(),
+            plan,
+            artifacts: Vec::new(),
+            cases: Vec::new(),
+            servers: BTreeMap::new(),
+            verifications: Vec::new(),
+            samples: Vec::new(),
+            failures: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
+
     /// Takes in what a suite said.
     pub fn absorb(&mut self, event: &Event) {
         match event {

@@ -12,7 +12,7 @@ use probe::{
     options::DATABASE_CONNECTIONS,
     program::say,
     stability::Unstable,
-    suite::{Case, Depth, Event, Failure, Plan, Role, Target},
+    suite::{Case, Depth, Event, Failure, Family, Plan, Role, Target},
 };
 
 use crate::{
@@ -73,9 +73,10 @@ pub fn run(plan: &Plan, at_one_level: &[Scenario], verify: Verify) -> Result<()>
     let notes = fit_connections(&mut scenarios, descriptors::connections_max());
     let pairs = plan.targets.iter().flat_map(|target| scenarios.iter().map(move |case| (target, case)));
     let launches = pairs.filter(|(target, scenario)| target.takes_part(&scenario.case)).count();
-    let counts = counts(plan, &scenarios);
-    let steps = u32::try_from(plan.targets.len() + launches * plan.rounds as usize + counts.len())?;
-    let timed_s = VERIFY_S * launches as f64 + f64::from(plan.rounds) * launches as f64 * launch_s(plan);
+    let counts = if plan.wants(Family::Counts) { counts(plan, &scenarios) } else { Vec::new() };
+    let rounds = if plan.wants(Family::Times) { plan.rounds } else { 0 };
+    let steps = u32::try_from(plan.targets.len() + launches * rounds as usize + counts.len())?;
+    let timed_s = VERIFY_S * launches as f64 + f64::from(rounds) * launches as f64 * launch_s(plan);
     let expected_s = timed_s + counts.iter().map(|(.., count)| count.expected_s()).sum::<f64>();
     let cases = scenarios.iter().map(|scenario| scenario.case.clone()).collect();
     say(&Event::Planned { cases, steps, expected_s })?;
@@ -85,7 +86,7 @@ pub fn run(plan: &Plan, at_one_level: &[Scenario], verify: Verify) -> Result<()>
     let database = provide(plan, &scenarios)?;
     let url = database.as_ref().map(|database| database.url.clone());
     let mut runner = Runner::new(plan, url, verify);
-    let outcome = runner.run(&scenarios).and_then(|()| runner.count_all(&counts));
+    let outcome = runner.run(&scenarios, rounds).and_then(|()| runner.count_all(&counts));
     if let Some(database) = database {
         database.stop();
     }
@@ -155,9 +156,9 @@ impl<'a> Runner<'a> {
         Self { plan, verify, url, out: BTreeSet::new(), unseen: BTreeSet::new(), rates: BTreeMap::new() }
     }
 
-    fn run(&mut self, scenarios: &[Scenario]) -> Result<()> {
+    fn run(&mut self, scenarios: &[Scenario], rounds: u32) -> Result<()> {
         self.verify_all(scenarios)?;
-        for round in 0..self.plan.rounds {
+        for round in 0..rounds {
             for scenario in scenarios {
                 self.measure_all(round, scenario)?;
             }

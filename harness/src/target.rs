@@ -71,6 +71,28 @@ pub struct Entry {
     pub default: bool,
 }
 
+impl Entry {
+    /// The target under `name`: started from `binary`, and where it is counted from `counting`. A foreign server keeps its command.
+    #[must_use]
+    pub fn target(&self, name: &str, binary: &Path, counting: Option<&Path>) -> Target {
+        let ours = self.package.is_some();
+        let started = |binary: &Path| {
+            let mut command = vec![binary.to_string_lossy().into_owned()];
+            command.extend(self.arguments.iter().cloned());
+            command
+        };
+        Target {
+            name: name.to_owned(),
+            role: self.role,
+            command: if ours { started(binary) } else { self.command.clone() },
+            counting: counting.map(started).unwrap_or_default(),
+            serves: self.serves.clone(),
+            control: ours || self.control,
+            port: self.port,
+        }
+    }
+}
+
 fn yes() -> bool {
     true
 }

@@ -132,11 +132,11 @@ fn shorten(list: &mut Vec<String>) {
     }
 }
 
-fn name(raw: &str) -> String {
+pub(crate) fn name(raw: &str) -> String {
     visible(raw, NAME_CHARS_MAX).replace('\n', "\\n")
 }
 
-fn text(raw: &str) -> String {
+pub(crate) fn text(raw: &str) -> String {
     visible(raw, TEXT_CHARS_MAX)
 }
 

@@ -17,6 +17,7 @@
 //!
 //! Read next: `verdict.rs` (who leads), `view.rs` (what a page says), `plot.rs` (what it draws).
 
+pub mod comparison;
 mod figure;
 mod json;
 mod leak;

@@ -6,10 +6,11 @@ use minijinja::{
     AutoEscape, Environment, UndefinedBehavior, Value, context, escape_formatter, syntax::SyntaxConfig, value::Serde,
 };
 
-use crate::{page::Page, plot::CasePlots};
+use crate::{comparison, page::Page, plot::CasePlots};
 
 const HTML: &str = include_str!("../templates/report.html");
 const STYLE: &str = include_str!("../templates/report.css");
+const COMPARISON: &str = include_str!("../templates/comparison.md");
 const MARKDOWN: &str = include_str!("../templates/report.md");
 
 /// The page as one HTML file.
@@ -23,6 +24,12 @@ pub(crate) fn html(page: &Page<'_>, plots: &[CasePlots]) -> Result<String> {
 pub(crate) fn markdown(page: &Page<'_>) -> Result<String> {
     let page = Value::from(Serde(page));
     render("report.md", MARKDOWN, context! { page })
+}
+
+/// A comparison as Markdown.
+pub(crate) fn comparison(page: &comparison::Page) -> Result<String> {
+    let page = Value::from(Serde(page));
+    render("comparison.md", COMPARISON, context! { page })
 }
 
 fn render(name: &'static str, source: &'static str, values: Value) -> Result<String> {

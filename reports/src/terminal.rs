@@ -34,7 +34,7 @@ impl Style {
         Self { color: !unwanted && !dumb, width: terminal_size().map(|(Width(columns), _)| columns) }
     }
 
-    fn paint(self, code: &str, text: &str) -> String {
+    pub(crate) fn paint(self, code: &str, text: &str) -> String {
         if self.color { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
     }
 }

@@ -21,11 +21,11 @@ use harness::{
     build,
     host::Host,
     layout, placement,
-    record::{Record, SCHEMA, Status},
+    record::{Record, Status},
     run::{self, Ended},
     target::Entry,
 };
-use probe::suite::{Database, Depth, Plan};
+use probe::suite::{Database, Depth, Family, Plan};
 use reports::{Report, Style};
 
 use crate::output;
@@ -36,7 +36,7 @@ mod several;
 mod suite;
 
 use prepare::Prepared;
-use progress::Progress;
+pub(crate) use progress::Progress;
 use suite::Suite;
 
 /// The suite that is run when none is named.
@@ -52,7 +52,7 @@ const FOUND: u8 = 1;
 const BROKEN: u8 = 3;
 
 /// Exit code after Ctrl-C, as shells give it.
-const INTERRUPTED: u8 = 130;
+pub(crate) const INTERRUPTED: u8 = 130;
 
 /// Build the servers, measure them side by side and write a report.
 #[derive(Debug, Args)]
@@ -123,6 +123,9 @@ pub(crate) struct Bench {
     /// The file that lists the targets [the suite's own lab.toml, or that in the workspace's root].
     #[arg(long, value_name = "FILE")]
     lab: Option<PathBuf>,
+    /// Measure only times, or only counts.
+    #[arg(long, value_name = "FAMILY", value_parser = family)]
+    only: Option<Family>,
     /// Seed of the order of targets.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -256,31 +259,18 @@ impl Bench {
             loadgen: prepared.loadgen.clone(),
             seeder: prepared.seeder.clone(),
             runner: prepared.runner.clone(),
+            only: self.only,
             seed: self.seed,
         }
     }
 
     fn record(&self, suite: &Suite, id: String, host: Host, prepared: &Prepared, plan: Plan) -> Record {
         Record {
-            schema: SCHEMA,
-            id,
-            suite: suite.name.clone(),
-            status: Status::Running,
-            // When measuring begins: building is over by now.
-            started: run::timestamp(SystemTime::now()),
-            finished: None,
-            repeat: format!("cargo xtask {}", std::env::args().skip(1).collect::<Vec<_>>().join(" ")),
-            commit: run::commit(),
-            host,
+            // Building is over by now: its start is when measuring begins.
+            repeat: crate::command_line(),
             profile: self.profile.clone(),
-            plan,
             artifacts: prepared.artifacts.clone(),
-            cases: Vec::new(),
-            servers: std::collections::BTreeMap::new(),
-            verifications: Vec::new(),
-            samples: Vec::new(),
-            failures: Vec::new(),
-            notes: Vec::new(),
+            ..Record::begun(id, &suite.name, host, plan)
         }
     }
 
@@ -339,7 +329,7 @@ fn measure(record: &mut Record, folder: &Path, suite: &Path, plan: &Plan, interr
 
 /// Where a run's data lies while it runs; gone afterwards. PostgreSQL runs as another user, who may not be able to
 /// reach the run's folder, so its cluster gets a folder of the system's.
-fn scratch_folder(folder: &Path, private_database: bool) -> Result<tempfile::TempDir> {
+pub(crate) fn scratch_folder(folder: &Path, private_database: bool) -> Result<tempfile::TempDir> {
     let mut builder = tempfile::Builder::new();
     let builder = builder.prefix("armature-lab-");
     let scratch = if private_database { builder.tempdir() } else { builder.tempdir_in(folder) };
@@ -352,14 +342,14 @@ fn scratch_folder(folder: &Path, private_database: bool) -> Result<tempfile::Tem
     Ok(scratch)
 }
 
-fn make_folder(folder: &Path) -> Result<()> {
+pub(crate) fn make_folder(folder: &Path) -> Result<()> {
     fs::create_dir_all(folder).and_then(|()| tempfile::tempfile_in(folder).map(drop)).with_context(|| {
         format!("the run's folder {} cannot be written to; choose another with --out", folder.display())
     })
 }
 
 /// A flag that Ctrl-C or SIGTERM raises; a second one ends the process at once.
-fn watch_for_interrupts() -> Result<Arc<AtomicBool>> {
+pub(crate) fn watch_for_interrupts() -> Result<Arc<AtomicBool>> {
     let flag = Arc::new(AtomicBool::new(false));
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
         signal_hook::flag::register_conditional_shutdown(signal, INTERRUPTED.into(), Arc::clone(&flag))?;
@@ -375,10 +365,18 @@ fn minutes(text: &str) -> Result<f64, String> {
     }
 }
 
-fn seconds(text: &str) -> Result<f64, String> {
+pub(crate) fn seconds(text: &str) -> Result<f64, String> {
     match text.trim_end_matches('s').parse::<f64>() {
         Ok(value) if (0.05..=3600.0).contains(&value) => Ok(value),
         _ => Err("give seconds from 0.05 to 3600, for example 0.5".to_owned()),
+    }
+}
+
+pub(crate) fn family(text: &str) -> Result<Family, String> {
+    match text {
+        "times" => Ok(Family::Times),
+        "counts" => Ok(Family::Counts),
+        _ => Err("give times or counts".to_owned()),
     }
 }
 

@@ -6,6 +6,7 @@ use clap::{Parser, Subcommand};
 
 mod bench;
 mod check;
+mod compare;
 mod completions;
 mod doctor;
 mod fuzz;
@@ -29,6 +30,7 @@ struct Arguments {
 enum Command {
     Bench(bench::Bench),
     Check(check::Check),
+    Compare(compare::Compare),
     Completions(completions::Completions),
     Doctor(doctor::Doctor),
     Fuzz(fuzz::Fuzz),
@@ -40,6 +42,7 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Bench(command) => command.run(),
         Command::Check(command) => command.run(),
+        Command::Compare(command) => command.run(),
         Command::Completions(command) => command.run(),
         Command::Doctor(command) => command.run(),
         Command::Fuzz(command) => command.run(),
@@ -54,4 +57,9 @@ fn main() -> ExitCode {
             ExitCode::from(if error.is::<harness::name::Unknown>() { 2 } else { 3 })
         }
     }
+}
+
+/// The command that this process was given, to be repeated.
+fn command_line() -> String {
+    format!("cargo xtask {}", std::env::args().skip(1).collect::<Vec<_>>().join(" "))
 }

@@ -108,8 +108,21 @@ pub struct Plan {
     /// otherwise.
     #[serde(default)]
     pub runner: PathBuf,
+    /// Which of the two families of figures are wanted.
+    #[serde(default)]
+    pub only: Option<Family>,
     /// Seed of every order and choice.
     pub seed: u64,
+}
+
+/// The two families of figures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Family {
+    /// What moves from launch to launch, and is measured in rounds.
+    Times,
+    /// What hardly moves, and is counted.
+    Counts,
 }
 
 impl Plan {
@@ -127,18 +140,27 @@ impl Plan {
     }
 
     /// The targets that take part in a case, in the order of this round: each pair of rounds begins with another one, and the
-    /// second of a pair is the reverse of the first, so that what drifts with time favours nobody.
+    /// second of a pair is the reverse of the first, so that what drifts with time favours nobody. The sides of a comparison
+    /// (`NAME@base`, `NAME@head`) stay together.
     #[must_use]
     pub fn in_turn(&self, case: &Case, round: u32) -> Vec<&Target> {
-        let mut order: Vec<&Target> = self.targets.iter().filter(|target| target.takes_part(case)).collect();
-        if !order.is_empty() {
-            let first = self.seed.wrapping_add(u64::from(round / 2)) % order.len() as u64;
-            order.rotate_left(first as usize);
+        let taking_part: Vec<&Target> = self.targets.iter().filter(|target| target.takes_part(case)).collect();
+        let mut lanes: Vec<&[&Target]> = taking_part.chunk_by(|one, other| one.lane() == other.lane()).collect();
+        if !lanes.is_empty() {
+            let first = self.seed.wrapping_add(u64::from(round / 2)) % lanes.len() as u64;
+            lanes.rotate_left(first as usize);
         }
+        let mut order = lanes.concat();
         if round % 2 == 1 {
             order.reverse();
         }
         order
+    }
+
+    /// Whether figures of this family are wanted.
+    #[must_use]
+    pub fn wants(&self, family: Family) -> bool {
+        self.only.is_none_or(|only| only == family)
     }
 }
 
@@ -163,6 +185,12 @@ pub struct Target {
 }
 
 impl Target {
+    /// Its name without the side of a comparison that it stands on.
+    #[must_use]
+    pub fn lane(&self) -> &str {
+        self.name.split('@').next().unwrap_or(&self.name)
+    }
+
     /// Whether it serves the family that a case belongs to.
     #[must_use]
     pub fn takes_part(&self, case: &Case) -> bool {
@@ -353,6 +381,23 @@ mod tests {
         for (round, expected) in [(0, "abc"), (1, "cba"), (2, "bca"), (3, "acb"), (4, "cab"), (6, "abc")] {
             let order = plan.in_turn(&case("json", Depth::Quick), round);
             assert_eq!(order.iter().map(|target| target.name.as_str()).collect::<String>(), expected, "round {round}");
+        }
+    }
+
+    #[test]
+    fn the_sides_of_a_comparison_stay_together_and_change_places() {
+        let mut plan = plan("abcd");
+        for (target, name) in plan.targets.iter_mut().zip(["x@base", "x@head", "y@base", "y@head"]) {
+            target.name = name.to_owned();
+        }
+        for (round, expected) in [
+            (0, ["x@base", "x@head", "y@base", "y@head"]),
+            (1, ["y@head", "y@base", "x@head", "x@base"]),
+            (2, ["y@base", "y@head", "x@base", "x@head"]),
+        ] {
+            let order: Vec<&str> =
+                plan.in_turn(&case("json", Depth::Quick), round).iter().map(|target| target.name.as_str()).collect();
+            assert_eq!(order, expected, "round {round}");
         }
     }
 

@@ -126,8 +126,10 @@ pub struct Judgement {
     pub rows: Vec<Row>,
     /// Control lanes, which cannot have changed.
     pub controls: Vec<Row>,
-    /// What is missing or cannot be right.
+    /// What is missing or cannot be right: it makes the whole broken.
     pub problems: Vec<String>,
+    /// What has no base to be compared with: it makes the whole inconclusive at least.
+    pub gaps: Vec<String>,
 }
 
 impl Judgement {
@@ -151,6 +153,7 @@ pub type History = BTreeMap<(String, String, String), Vec<f64>>;
 /// Judges the sides of one comparison: the first batch of each suite, and the second batches of what had moved.
 #[must_use]
 pub fn side_by_side(first: &[&Record], second: &[&Record], history: &History) -> Judgement {
+    let gaps: Vec<String> = first.iter().flat_map(|record| sound::gaps(record)).collect();
     let mut problems: Vec<String> = first.iter().chain(second).flat_map(|record| unsound(record)).collect();
     if first.is_empty() {
         problems.push("nothing was measured: there is no record".to_owned());
@@ -166,7 +169,7 @@ pub fn side_by_side(first: &[&Record], second: &[&Record], history: &History) ->
             }
         }
     }
-    judged(rows, controls, problems)
+    judged(rows, controls, problems, gaps)
 }
 
 /// Compares two records of separate runs: counts are judged; times are not, because no run measured both.
@@ -199,7 +202,7 @@ pub fn across(base: &Record, head: &Record, history: &History) -> Judgement {
             }
         }
     }
-    judged(rows, Vec::new(), problems)
+    judged(rows, Vec::new(), problems, Vec::new())
 }
 
 /// The cases, by suite, in which a time has moved in the first batch, so that a second one has to confirm it.
@@ -341,7 +344,7 @@ fn missing_side(figures: [Option<f64>; 2]) -> &'static str {
 }
 
 /// Corrects the rows for one another, lets controls speak, and finds the worst.
-fn judged(mut rows: Vec<Row>, mut controls: Vec<Row>, mut problems: Vec<String>) -> Judgement {
+fn judged(mut rows: Vec<Row>, mut controls: Vec<Row>, mut problems: Vec<String>, gaps: Vec<String>) -> Judgement {
     for family in [&mut rows, &mut controls] {
         correct(family);
         for row in family {
@@ -368,8 +371,10 @@ fn judged(mut rows: Vec<Row>, mut controls: Vec<Row>, mut problems: Vec<String>)
     let standing = |row: &Row| row.evidence.as_ref().map_or(0.0, Evidence::significance);
     rows.sort_by(|a, b| b.verdict.cmp(&a.verdict).then(standing(b).total_cmp(&standing(a))));
     let worst = rows.iter().filter(|row| row.decides || row.verdict != Verdict::Inconclusive).map(|row| row.verdict);
-    let verdict = if problems.is_empty() { worst.max().unwrap_or(Verdict::Broken) } else { Verdict::Broken };
-    Judgement { verdict, rows, controls, problems }
+    let gap = (!gaps.is_empty()).then_some(Verdict::Inconclusive);
+    let worst = worst.chain(gap).max().unwrap_or(Verdict::Broken);
+    let verdict = if problems.is_empty() { worst } else { Verdict::Broken };
+    Judgement { verdict, rows, controls, problems, gaps }
 }
 
 /// Holm's correction over all times of a comparison.

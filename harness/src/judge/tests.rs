@@ -167,6 +167,32 @@ fn what_is_missing_or_cannot_be_is_broken() {
 }
 
 #[test]
+fn a_case_that_only_the_head_serves_is_a_gap_and_no_pass() {
+    let mut run = STEADY.json();
+    run["cases"]
+        .as_array_mut()
+        .unwrap()
+        .push(json!({"id": "new", "test": "new", "title": "", "connections": 64, "depth": "quick"}));
+    run["verifications"] = json!([
+        {"target": "armature@base", "test": "new", "checks": [], "problems": ["status 404 instead of 200"]},
+        {"target": "armature@head", "test": "new", "checks": [], "problems": []},
+    ]);
+    for target in run["plan"]["targets"].as_array_mut().unwrap() {
+        if target["role"] == "control" {
+            target["serves"] = json!(["json"]);
+        }
+    }
+    let sample = |json: &Value| json["target"] == "armature@head" && json["metrics"]["cpu_us_per_request"].is_number();
+    let mut new: Vec<Value> = run["samples"].as_array().unwrap().iter().filter(|json| sample(json)).cloned().collect();
+    new.iter_mut().for_each(|sample| sample["case"] = json!("new"));
+    run["samples"].as_array_mut().unwrap().extend(new);
+    let record = Record::parse(&run.to_string()).unwrap();
+    let judgement = side_by_side(&[&record], &[], &History::new());
+    assert_eq!((judgement.verdict, judgement.gaps.len()), (Verdict::Inconclusive, 1), "{judgement:#?}");
+    assert!(judgement.gaps[0].contains("armature@base does not serve new"), "{:?}", judgement.gaps);
+}
+
+#[test]
 fn a_baseline_that_is_nothing_or_no_number_is_broken_for_times() {
     for bad in [0.0, -1.0] {
         let mut run = STEADY.json();

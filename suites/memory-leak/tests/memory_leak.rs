@@ -55,6 +55,7 @@ fn run(target: Target, case: &str) -> Said {
         loadgen: folder.path().join("none"),
         seeder: folder.path().join("none"),
         runner: folder.path().join("none"),
+        only: None,
         seed: 1,
     };
     let mut suite = Command::new(env!("CARGO_BIN_EXE_suite-memory-leak"))

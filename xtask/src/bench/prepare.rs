@@ -98,7 +98,7 @@ pub(super) fn build(entries: &[Entry], profile: &str, host: &Host, counted: bool
             let artifact = build::describe_artifact(entry, counted, profile, &host.rustc)?;
             prepared.artifacts.push(Artifact { counting: true, ..artifact });
         }
-        prepared.targets.push(target(entry, &binary, counted));
+        prepared.targets.push(entry.target(&entry.name, &binary, counted));
     }
     Ok(prepared)
 }
@@ -152,24 +152,6 @@ fn runner() -> PathBuf {
         say(&format!("{error:#}"));
         PathBuf::new()
     })
-}
-
-fn target(entry: &Entry, binary: &Path, counting: Option<&Path>) -> Target {
-    let ours = entry.package.is_some();
-    let started = |binary: &Path| {
-        let mut command = vec![binary.to_string_lossy().into_owned()];
-        command.extend(entry.arguments.iter().cloned());
-        command
-    };
-    Target {
-        name: entry.name.clone(),
-        role: entry.role,
-        command: if ours { started(binary) } else { entry.command.clone() },
-        counting: counting.map(started).unwrap_or_default(),
-        serves: entry.serves.clone(),
-        control: ours || entry.control,
-        port: entry.port,
-    }
 }
 
 /// Builds a target so that it counts its allocations, and returns a copy that the timed build does not replace. It knows its

@@ -8,7 +8,7 @@ use probe::suite::Event;
 /// Between two lines where there is no terminal.
 const LINE_EVERY: Duration = Duration::from_secs(5);
 
-pub(super) struct Progress {
+pub(crate) struct Progress {
     bar: ProgressBar,
     terminal: bool,
     begun: Instant,
@@ -22,7 +22,7 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    pub(super) fn new(terminal: bool) -> Self {
+    pub(crate) fn new(terminal: bool) -> Self {
         let target = if terminal { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let bar = ProgressBar::with_draw_target(Some(0), target);
         if let Ok(style) = ProgressStyle::with_template("{bar:32} {pos}/{len}  {msg}") {
@@ -41,7 +41,7 @@ impl Progress {
         }
     }
 
-    pub(super) fn on(&mut self, event: &Event) {
+    pub(crate) fn on(&mut self, event: &Event) {
         match event {
             Event::Planned { cases, steps, expected_s } => {
                 (self.steps, self.expected_s) = (u64::from(*steps), *expected_s);
@@ -68,7 +68,7 @@ impl Progress {
         }
     }
 
-    pub(super) fn finish(&self) {
+    pub(crate) fn finish(&self) {
         self.bar.finish_and_clear();
     }
 

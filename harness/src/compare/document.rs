@@ -1,0 +1,101 @@
+//! The document of a comparison: what was compared, on which machine, and what was concluded.
+//!
+//! The runs that it rests on stand beside it, whole, so that the conclusion can be drawn again.
+
+use std::{path::Path, time::SystemTime};
+
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+
+use crate::{build::Artifact, file, host::Host, judge::Judgement, record::Record, run};
+
+/// The version of the document that this program writes.
+pub const SCHEMA: u32 = 1;
+
+/// The document's file name in a comparison's folder.
+pub const FILE: &str = "comparison.json";
+
+/// One comparison of a base and a head.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Comparison {
+    /// [`SCHEMA`] when it was written.
+    pub schema: u32,
+    /// Unique name, begins with the start time.
+    pub id: String,
+    /// Start, RFC 3339, UTC.
+    pub started: String,
+    /// End, RFC 3339, UTC.
+    pub finished: String,
+    /// The command that repeats it.
+    pub repeat: String,
+    /// The machine.
+    pub host: Host,
+    /// What the head is compared with.
+    pub base: SideFacts,
+    /// What is judged.
+    pub head: SideFacts,
+    /// Whether the sides have the same binaries, so that nothing was run.
+    pub identical: bool,
+    /// What was concluded; `None` where nothing was run.
+    pub judgement: Option<Judgement>,
+    /// What a reader should know.
+    pub notes: Vec<String>,
+    /// Folders of the runs that it rests on, relative to the document.
+    pub runs: Vec<String>,
+}
+
+/// What a side was.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct SideFacts {
+    /// What it was named by.
+    pub label: String,
+    /// Full hash of the commit, if it is one.
+    pub commit: Option<String>,
+    /// The binaries.
+    pub artifacts: Vec<Artifact>,
+}
+
+impl Comparison {
+    /// A comparison of two runs that have ended, each as its record tells it.
+    #[must_use]
+    pub fn of_records(base: Record, head: Record, judgement: Judgement, repeat: String) -> Self {
+        let now = run::timestamp(SystemTime::now());
+        let facts = |record: Record| SideFacts {
+            label: format!("run {}", record.id),
+            commit: record.commit.map(|commit| commit.hash),
+            artifacts: record.artifacts,
+        };
+        Self {
+            schema: SCHEMA,
+            id: run::new_id("compare", SystemTime::now()),
+            started: now.clone(),
+            finished: now,
+            repeat,
+            host: head.host.clone(),
+            base: facts(base),
+            head: facts(head),
+            identical: false,
+            judgement: Some(judgement),
+            notes: Vec::new(),
+            runs: Vec::new(),
+        }
+    }
+
+    /// Writes the document into `folder`, whole.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write(&self, folder: &Path) -> Result<()> {
+        file::write_whole(&folder.join(FILE), self.json()?.as_bytes())
+    }
+
+    /// The document's text.
+    ///
+    /// # Errors
+    /// When it cannot be put into JSON.
+    pub fn json(&self) -> Result<String> {
+        let mut text = serde_json::to_string_pretty(self).context("the comparison cannot be put into JSON")?;
+        text.push('\n');
+        Ok(text)
+    }
+}

@@ -1,0 +1,135 @@
+//! One side of a comparison: its targets, and the binaries behind them.
+
+use anyhow::{Result, bail};
+use probe::suite::{Role, Target};
+
+use super::{checkout::Checkout, source::Source};
+use crate::{
+    build::{self, Artifact, Request},
+    host::Host,
+    judge::{BASE, HEAD},
+    target::Entry,
+};
+
+/// What is wanted of a side.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted<'a> {
+    /// The targets.
+    pub entries: &'a [Entry],
+    /// Build profile.
+    pub profile: &'a str,
+    /// Whether the builds that count allocations are wanted as well.
+    pub counted: bool,
+    /// Features that all packages are built with besides; none for a comparison of what people run.
+    pub features: &'a [&'a str],
+    /// The machine.
+    pub host: &'a Host,
+}
+
+/// A side's targets, ready to be started, each under its name with the side behind it.
+#[derive(Debug, Clone)]
+pub struct Built {
+    /// One for each entry.
+    pub targets: Vec<Target>,
+    /// The binaries, and those that count.
+    pub artifacts: Vec<Artifact>,
+}
+
+/// A side: the base or the head.
+#[derive(Debug)]
+pub struct Side {
+    /// [`crate::judge::BASE`] or [`crate::judge::HEAD`].
+    suffix: &'static str,
+    source: Source,
+    checkout: Option<Checkout>,
+}
+
+impl Side {
+    /// A side of a commit or a binary.
+    ///
+    /// # Errors
+    /// For a record, which has nothing to build.
+    pub fn new(suffix: &'static str, source: Source) -> Result<Self> {
+        let checkout = match &source {
+            Source::Commit { hash, .. } => Some(Checkout::of(suffix.trim_start_matches('@'), hash)?),
+            Source::Binary(_) => None,
+            Source::Record(path) => bail!("{} is a record, and can only be compared with another", path.display()),
+        };
+        Ok(Self { suffix, source, checkout })
+    }
+
+    /// What it was named by.
+    #[must_use]
+    pub fn source(&self) -> &Source {
+        &self.source
+    }
+
+    /// Builds what is wanted, saying each step to `say`.
+    ///
+    /// # Errors
+    /// When something cannot be built; cargo's messages are on standard error by then.
+    pub fn build(&mut self, wanted: &Wanted<'_>, mut say: impl FnMut(&str)) -> Result<Built> {
+        let mut built = Built { targets: Vec::new(), artifacts: Vec::new() };
+        for entry in wanted.entries {
+            let name = format!("{}{}", entry.name, self.suffix);
+            let (binary, counting) = match (&self.source, &mut self.checkout) {
+                (Source::Binary(path), _) => (path.clone(), None),
+                (source, Some(checkout)) => {
+                    let Some(package) = entry.package.as_deref() else {
+                        bail!("target {} is not built here, so it has no commits to compare", entry.name)
+                    };
+                    let label = source.label();
+                    say(&format!("Building {package} of {label} (profile {}).", wanted.profile));
+                    let binary = entry.binary.as_deref().unwrap_or(package);
+                    let request =
+                        Request { binary, features: wanted.features, ..Request::new(package, wanted.profile) };
+                    let plain = checkout.build(&request, &wanted.host.rustc)?;
+                    let counts = wanted.counted && entry.binary.is_none();
+                    let counting = counts.then(|| {
+                        say(&format!("Building {package} of {label}, counting its allocations."));
+                        let features = [wanted.features, &["count-allocations"]].concat();
+                        checkout.build(&Request { features: &features, ..request }, &wanted.host.rustc)
+                    });
+                    (plain, counting.transpose()?)
+                }
+                (Source::Commit { .. } | Source::Record(_), None) => bail!("target {} cannot be built", entry.name),
+            };
+            let described = Entry { name: name.clone(), ..entry.clone() };
+            for program in [Some(&binary), counting.as_ref()].into_iter().flatten() {
+                built.artifacts.push(build::describe_artifact(
+                    &described,
+                    program,
+                    wanted.profile,
+                    &wanted.host.rustc,
+                )?);
+            }
+            built.targets.push(entry.target(&name, &binary, counting.as_deref()));
+        }
+        Ok(built)
+    }
+}
+
+/// Whether two sides have the same binaries, byte for byte: then there is nothing to compare.
+#[must_use]
+pub fn identical(base: &Built, head: &Built) -> bool {
+    let hashes = |built: &Built| built.artifacts.iter().map(|artifact| artifact.sha256.clone()).collect::<Vec<_>>();
+    let arguments = |built: &Built| {
+        built.targets.iter().map(|target| target.command.get(1..).unwrap_or_default().to_vec()).collect::<Vec<_>>()
+    };
+    hashes(base) == hashes(head) && arguments(base) == arguments(head)
+}
+
+/// A control: built from the tree as it stands, and launched on both sides, so that it cannot have changed.
+///
+/// # Errors
+/// When it cannot be built, or is no package of this workspace.
+pub fn control(entry: &Entry, profile: &str, host: &Host) -> Result<Built> {
+    let Some(package) = entry.package.as_deref() else {
+        bail!("target {} is not built here; a control is", entry.name)
+    };
+    let binary = Request::new(package, profile).build()?;
+    let artifacts = vec![build::describe_artifact(entry, &binary, profile, &host.rustc)?];
+    let targets = [BASE, HEAD]
+        .map(|side| Target { role: Role::Control, ..entry.target(&format!("{}{side}", entry.name), &binary, None) });
+    Ok(Built { targets: targets.into(), artifacts })
+}
