@@ -3,6 +3,7 @@
 //! It is a stranger to the frameworks it measures: it links none of them and meets them as processes (see `probe`).
 //! The life of a number: `build.rs` → a suite over `target.rs` and `load.rs` → `record.rs` → `summary.rs`.
 
+pub mod budget;
 pub mod build;
 pub mod compare;
 pub mod count;

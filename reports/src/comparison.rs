@@ -131,12 +131,13 @@ impl Page {
             verdict: Verdict::Pass,
             rows: Vec::new(),
             controls: Vec::new(),
+            budgets: Vec::new(),
             problems: Vec::new(),
             gaps: Vec::new(),
         };
         let judgement = comparison.judgement.as_ref().unwrap_or(&nothing);
         let (quiet, standing): (Vec<&Row>, Vec<&Row>) =
-            judgement.rows.iter().partition(|row| row.verdict == Verdict::Pass);
+            judgement.rows.iter().chain(&judgement.budgets).partition(|row| row.verdict == Verdict::Pass);
         let lines = |rows: &[&Row]| rows.iter().map(|row| Line::new(row)).collect::<Vec<Line>>();
         let texts = |texts: &[String]| texts.iter().map(|text| legible::text(text)).collect::<Vec<String>>();
         Self {
@@ -159,7 +160,7 @@ impl Page {
             problems: texts(&judgement.problems),
             gaps: texts(&judgement.gaps),
             standing: lines(&standing),
-            quiet_summary: format!("{} of {} rows did not change", quiet.len(), judgement.rows.len()),
+            quiet_summary: format!("{} of {} rows did not change", quiet.len(), quiet.len() + standing.len()),
             quiet: lines(&quiet),
             controls: lines(&judgement.controls.iter().collect::<Vec<_>>()),
             notes: texts(&comparison.notes),
@@ -172,10 +173,11 @@ fn headline(comparison: &Comparison, judgement: &Judgement) -> String {
     if comparison.identical {
         return "No change: the binaries are the same, byte for byte, so nothing was run".to_owned();
     }
-    let rows = |verdict: Verdict| judgement.rows.iter().filter(|row| row.verdict == verdict).count();
+    let all = || judgement.rows.iter().chain(&judgement.budgets);
+    let rows = |verdict: Verdict| all().filter(|row| row.verdict == verdict).count();
     let count = |number: usize, one: &str| if number == 1 { format!("1 {one}") } else { format!("{number} {one}s") };
     match judgement.verdict {
-        Verdict::Pass => format!("Pass: none of {} rows moved", judgement.rows.len()),
+        Verdict::Pass => format!("Pass: none of {} rows moved", all().count()),
         Verdict::Improvement => format!("Pass: {}", count(rows(Verdict::Improvement), "improvement")),
         Verdict::Regression => format!("Regression: {} became worse", count(rows(Verdict::Regression), "row")),
         Verdict::Inconclusive => "Inconclusive: not everything can be told".to_owned(),

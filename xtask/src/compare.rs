@@ -1,6 +1,6 @@
 //! `cargo xtask compare`: what changed between a base and a head, and whether to believe it.
 
-use std::process::ExitCode;
+use std::{path::Path, process::ExitCode};
 
 use anyhow::{Result, bail};
 use clap::Args;
@@ -69,15 +69,9 @@ impl Compare {
             _ => {}
         }
         let _lock = Lock::take(&crate::command_line())?;
-        match Session::new(&self.measured)?.compare(Sides { base, head })? {
+        match Session::new(&self.measured, None)?.compare(Sides { base, head })? {
             Outcome::Interrupted => Ok(ExitCode::from(INTERRUPTED)),
-            Outcome::Judged(comparison, folder) => {
-                let markdown = folder.join("comparison.md");
-                file::write_whole(&markdown, reports::comparison::markdown(&comparison)?.as_bytes())?;
-                let code = self.form.tell(&comparison)?;
-                eprintln!("{}", markdown.display());
-                Ok(code)
-            }
+            Outcome::Judged(comparison, folder) => self.form.keep(&comparison, &folder),
         }
     }
 }
@@ -89,6 +83,15 @@ fn across(base: Record, head: Record) -> Comparison {
 }
 
 impl Form {
+    /// Writes the comparison as Markdown beside its document, and tells it.
+    pub(crate) fn keep(&self, comparison: &Comparison, folder: &Path) -> Result<ExitCode> {
+        let markdown = folder.join("comparison.md");
+        file::write_whole(&markdown, reports::comparison::markdown(comparison)?.as_bytes())?;
+        let code = self.tell(comparison)?;
+        eprintln!("{}", markdown.display());
+        Ok(code)
+    }
+
     /// Prints the comparison, and returns the exit code that it means.
     pub(crate) fn tell(&self, comparison: &Comparison) -> Result<ExitCode> {
         let text = if self.json {

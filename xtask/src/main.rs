@@ -5,11 +5,13 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod bench;
+mod bless;
 mod check;
 mod compare;
 mod completions;
 mod doctor;
 mod fuzz;
+mod gate;
 mod output;
 mod report;
 mod test;
@@ -29,11 +31,13 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Bench(bench::Bench),
+    Bless(bless::Bless),
     Check(check::Check),
     Compare(compare::Compare),
     Completions(completions::Completions),
     Doctor(doctor::Doctor),
     Fuzz(fuzz::Fuzz),
+    Gate(gate::Gate),
     Report(report::Report),
     Test(test::Test),
 }
@@ -41,11 +45,13 @@ enum Command {
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Bench(command) => command.run(),
+        Command::Bless(command) => command.run(),
         Command::Check(command) => command.run(),
         Command::Compare(command) => command.run(),
         Command::Completions(command) => command.run(),
         Command::Doctor(command) => command.run(),
         Command::Fuzz(command) => command.run(),
+        Command::Gate(command) => command.run(),
         Command::Report(command) => command.run(),
         Command::Test(command) => command.run(),
     };

@@ -2,18 +2,35 @@
 //!
 //! The runs that it rests on stand beside it, whole, so that the conclusion can be drawn again.
 
-use std::{path::Path, time::SystemTime};
+use std::{fs, path::Path, time::SystemTime};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 
-use crate::{build::Artifact, file, host::Host, judge::Judgement, record::Record, run};
+use crate::{
+    budget::Budgets,
+    build::Artifact,
+    file,
+    host::Host,
+    judge::{self, HEAD, History, Judgement},
+    record::Record,
+    run,
+};
 
 /// The version of the document that this program writes.
 pub const SCHEMA: u32 = 1;
 
 /// The document's file name in a comparison's folder.
 pub const FILE: &str = "comparison.json";
+
+/// The folder of the run that counts.
+pub const COUNTED: &str = "counts";
+
+/// The folder of the run that times.
+pub const TIMED: &str = "times";
+
+/// The folder of the second run of what had moved in the first.
+pub const TIMED_AGAIN: &str = "times-again";
 
 /// One comparison of a base and a head.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -79,6 +96,43 @@ impl Comparison {
             notes: Vec::new(),
             runs: Vec::new(),
         }
+    }
+
+    /// Concludes from the runs in `folder`, and holds the head to its budgets where there are any. Run twice, it concludes the same.
+    ///
+    /// # Errors
+    /// When one of the runs that the comparison rests on cannot be read.
+    pub fn judge(&mut self, folder: &Path, budgets: Option<&Budgets>) -> Result<()> {
+        let read = |name: &String| Record::read(&folder.join(name)).map(|record| (name.clone(), record));
+        let records: Vec<(String, Record)> = self.runs.iter().map(read).collect::<Result<_>>()?;
+        let batch = |again: bool| -> Vec<&Record> {
+            records.iter().filter(|(name, _)| (name == TIMED_AGAIN) == again).map(|(_, record)| record).collect()
+        };
+        let mut judgement = judge::side_by_side(&batch(false), &batch(true), &History::new());
+        for (_, record) in &records {
+            let said = record.notes.iter().filter(|note| !self.notes.contains(note)).cloned().collect::<Vec<_>>();
+            self.notes.extend(said);
+        }
+        if let (Some(budgets), Some((_, counts))) = (budgets, records.iter().find(|(name, _)| name == COUNTED)) {
+            let (rows, notes) = budgets.judge(counts, HEAD);
+            judgement.add_budgets(rows);
+            self.notes.extend(notes);
+        }
+        self.judgement = Some(judgement);
+        Ok(())
+    }
+
+    /// Reads the document of an earlier comparison.
+    ///
+    /// # Errors
+    /// When there is none, or it is damaged or of a newer version.
+    pub fn read(folder: &Path) -> Result<Self> {
+        let path = folder.join(FILE);
+        let text = fs::read_to_string(&path).with_context(|| format!("{} cannot be read", path.display()))?;
+        let comparison: Self =
+            serde_json::from_str(&text).with_context(|| format!("{} is no comparison", path.display()))?;
+        ensure!(comparison.schema <= SCHEMA, "{} was written by a newer program", path.display());
+        Ok(comparison)
     }
 
     /// Writes the document into `folder`, whole.

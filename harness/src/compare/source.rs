@@ -83,6 +83,22 @@ impl Source {
         Ok(Self::Commit { name: "the tree as it stands".to_owned(), hash })
     }
 
+    /// What a change on this branch is compared with when nothing is named: where it left `main`, or the commit before if it is main's.
+    ///
+    /// # Errors
+    /// When there is neither.
+    pub fn default_base(head: &Self) -> Result<Self> {
+        let checked_out = git(&["rev-parse", "--verify", "HEAD"], &[])?;
+        for main in ["origin/main", "main"] {
+            let Ok(hash) = git(&["merge-base", "HEAD", main], &[]) else { continue };
+            // The tree as it stands is another commit, whose base is the one that is checked out.
+            if hash != checked_out || head.commit() != Some(checked_out.as_str()) {
+                return Ok(Self::Commit { name: format!("where this left {main}"), hash });
+            }
+        }
+        Self::named("HEAD~1").context("there is nothing to compare with; name it with --base")
+    }
+
     /// The commit's full hash, if it is one.
     #[must_use]
     pub fn commit(&self) -> Option<&str> {

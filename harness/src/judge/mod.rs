@@ -126,6 +126,9 @@ pub struct Judgement {
     pub rows: Vec<Row>,
     /// Control lanes, which cannot have changed.
     pub controls: Vec<Row>,
+    /// The head against its budgets.
+    #[serde(default)]
+    pub budgets: Vec<Row>,
     /// What is missing or cannot be right: it makes the whole broken.
     pub problems: Vec<String>,
     /// What has no base to be compared with: it makes the whole inconclusive at least.
@@ -133,6 +136,12 @@ pub struct Judgement {
 }
 
 impl Judgement {
+    /// Adds the head's standing to its budgets, which may make the whole worse.
+    pub fn add_budgets(&mut self, rows: Vec<Row>) {
+        self.verdict = rows.iter().map(|row| row.verdict).chain([self.verdict]).max().unwrap_or(self.verdict);
+        self.budgets = rows;
+    }
+
     /// The effect, as a share, that every deciding time would have shown; `None` if no time was judged.
     #[must_use]
     pub fn would_have_seen(&self) -> Option<f64> {
@@ -203,6 +212,35 @@ pub fn across(base: &Record, head: &Record, history: &History) -> Judgement {
         }
     }
     judged(rows, Vec::new(), problems, Vec::new())
+}
+
+/// A row for one budget: what a record's target cost against what it may cost.
+#[must_use]
+pub fn budgeted(record: &Record, case: &Case, target: &str, name: &str, metric: &str, budget: f64) -> Row {
+    let row = Unjudged { target: name, case, metric };
+    let Some(Rule::Count { share, slack }) = rule(metric) else {
+        return row.without(Verdict::Broken, "that is no count".to_owned(), true);
+    };
+    let own = samples(record, case, target);
+    if let Some(reason) = own.iter().find_map(|sample| sample.void.get(metric)) {
+        return row.without(Verdict::Inconclusive, format!("it is unstable: {reason}"), true);
+    }
+    let figures: Vec<f64> = own.iter().filter_map(|sample| sample.metrics.get(metric)).copied().collect();
+    let Some(figure) = stats::median(&figures).filter(|figure| figure.is_finite()) else {
+        return row.without(Verdict::Broken, "there is a budget and no figure".to_owned(), true);
+    };
+    let count = Count::of(budget, figure, share, slack, &[]);
+    let (verdict, reason) = count.verdict(row.better());
+    Row { evidence: Some(Evidence::Count(count)), ..row.without(verdict, format!("budget: {reason}"), true) }
+}
+
+/// Whether two counts of a metric are no more apart than two counts of one build may be.
+#[must_use]
+pub fn alike(metric: &str, one: f64, other: f64) -> bool {
+    match rule(metric) {
+        Some(Rule::Count { share, slack }) => Count::of(one, other, share, slack, &[]).significance <= 1.0,
+        _ => false,
+    }
 }
 
 /// The cases, by suite, in which a time has moved in the first batch, so that a second one has to confirm it.
@@ -374,7 +412,7 @@ fn judged(mut rows: Vec<Row>, mut controls: Vec<Row>, mut problems: Vec<String>,
     let gap = (!gaps.is_empty()).then_some(Verdict::Inconclusive);
     let worst = worst.chain(gap).max().unwrap_or(Verdict::Broken);
     let verdict = if problems.is_empty() { worst } else { Verdict::Broken };
-    Judgement { verdict, rows, controls, problems, gaps }
+    Judgement { verdict, rows, controls, budgets: Vec::new(), problems, gaps }
 }
 
 /// Holm's correction over all times of a comparison.

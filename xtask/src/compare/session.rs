@@ -3,6 +3,7 @@
 //! Used by `compare`, `gate` and `prove-gate`, which differ in what they name and in what they make of the outcome.
 
 use std::{
+    collections::BTreeSet,
     fs,
     io::IsTerminal,
     path::{Path, PathBuf},
@@ -16,13 +17,15 @@ use std::{
 use anyhow::{Context, Result};
 use clap::{Args, builder::PossibleValuesParser};
 use harness::{
-    build::{self, Request},
-    compare::{self, Built, Comparison, Side, SideFacts, Source, Wanted},
+    budget::Budgets,
+    build::{self, Artifact, Request},
+    compare::{self, Built, COUNTED, Comparison, Side, SideFacts, Source, TIMED, TIMED_AGAIN, Wanted},
     host::{self, Host},
-    judge::{self, BASE, HEAD, History, Judgement},
-    layout, placement,
+    judge::{self, BASE, HEAD},
+    layout, name, placement,
     record::Record,
     run::{self, Ended},
+    suite,
     target::{self, Entry},
 };
 use probe::suite::{Database, Depth, Family, Placement, Plan, Target};
@@ -91,6 +94,8 @@ pub(crate) struct Session {
     interrupted: Arc<AtomicBool>,
     entries: Vec<Entry>,
     controls: Vec<Entry>,
+    /// What the head may cost; none for a comparison that holds it to nothing but its base.
+    budgets: Option<Budgets>,
 }
 
 /// The two sides, named.
@@ -99,8 +104,25 @@ pub(crate) struct Sides {
     pub(crate) head: Source,
 }
 
+/// A side, built.
+struct Lane {
+    built: Built,
+    facts: SideFacts,
+}
+
+/// One run of a suite to be made.
+struct Batch<'a> {
+    suite: &'a str,
+    only: Family,
+    cases: Vec<String>,
+    /// Its folder within that of the comparison.
+    name: &'a str,
+    targets: Vec<Target>,
+    artifacts: Vec<Artifact>,
+}
+
 impl Session {
-    pub(crate) fn new(measured: &Measured) -> Result<Self> {
+    pub(crate) fn new(measured: &Measured, budgets: Option<Budgets>) -> Result<Self> {
         let interrupted = bench::watch_for_interrupts()?;
         let all = target::entries(&layout::workspace_root()?.join("lab.toml"))?;
         let controls: Vec<String> = measured.controls.iter().filter(|name| *name != "none").cloned().collect();
@@ -111,6 +133,7 @@ impl Session {
             measured: measured.clone(),
             host: Host::read(),
             interrupted,
+            budgets,
         })
     }
 
@@ -118,15 +141,10 @@ impl Session {
     pub(crate) fn compare(&self, sides: Sides) -> Result<Outcome> {
         let started = SystemTime::now();
         let id = run::new_id("compare", started);
-        let folder = match &self.measured.out {
-            Some(folder) => folder.clone(),
-            None => layout::comparisons_folder()?.join(&id),
-        };
-        bench::make_folder(&folder)?;
-        let [base, head] = match self.build(sides)? {
-            Some(sides) => sides,
-            None => return Ok(Outcome::Interrupted),
-        };
+        let folder = self.folder(&id)?;
+        self.check_names()?;
+        let Some(base) = self.build(BASE, sides.base)? else { return Ok(Outcome::Interrupted) };
+        let Some(head) = self.build(HEAD, sides.head)? else { return Ok(Outcome::Interrupted) };
         let mut comparison = Comparison {
             schema: compare::SCHEMA,
             id,
@@ -134,27 +152,67 @@ impl Session {
             finished: String::new(),
             repeat: command_line(),
             host: self.host.clone(),
-            base: base.1,
-            head: head.1,
-            identical: compare::identical(&base.0, &head.0),
+            identical: compare::identical(&base.built, &head.built),
+            base: base.facts.clone(),
+            head: head.facts.clone(),
             judgement: None,
             notes: Vec::new(),
             runs: Vec::new(),
         };
         if !comparison.identical {
-            let Some(judgement) = self.measure(&base.0, &head.0, &folder, &mut comparison)? else {
+            if !self.measure(&base, &head, &folder, &mut comparison)? {
                 eprintln!("Interrupted. What was measured is in {}", folder.display());
                 return Ok(Outcome::Interrupted);
-            };
-            comparison.judgement = Some(judgement);
+            }
+            comparison.judge(&folder, self.budgets.as_ref())?;
         }
         comparison.finished = run::timestamp(SystemTime::now());
         comparison.write(&folder)?;
         Ok(Outcome::Judged(Box::new(comparison), folder))
     }
 
-    /// Both sides' binaries; `None` after Ctrl-C.
-    fn build(&self, sides: Sides) -> Result<Option<[(Built, SideFacts); 2]>> {
+    /// The counts of one source alone, for its budgets; `None` after Ctrl-C.
+    pub(crate) fn count(&self, source: Source) -> Result<Option<Record>> {
+        let folder = self.folder(&run::new_id("bless", SystemTime::now()))?;
+        let Some(Lane { built, .. }) = self.build(HEAD, source)? else { return Ok(None) };
+        let batch = Batch {
+            suite: COUNTS,
+            only: Family::Counts,
+            cases: self.measured.cases.clone(),
+            name: "counts",
+            targets: built.targets,
+            artifacts: built.artifacts,
+        };
+        self.run(batch, &folder)
+    }
+
+    fn folder(&self, id: &str) -> Result<PathBuf> {
+        let folder = match &self.measured.out {
+            Some(folder) => folder.clone(),
+            None => layout::comparisons_folder()?.join(id),
+        };
+        bench::make_folder(&folder)?;
+        Ok(folder)
+    }
+
+    /// Refuses cases and budgets of what is not there before anything is built.
+    fn check_names(&self) -> Result<()> {
+        let mut known = Vec::new();
+        for suite in BTreeSet::from([COUNTS, TIMES]) {
+            known.extend(suite::cases(&program(suite)?)?);
+        }
+        for wanted in &self.measured.cases {
+            if !known.iter().any(|case| case.id == *wanted || case.test == *wanted) {
+                return Err(name::Unknown::new("case", wanted, known.iter().map(|case| case.id.as_str())).into());
+            }
+        }
+        let Some(budgets) = &self.budgets else { return Ok(()) };
+        let targets = target::entries(&layout::workspace_root()?.join("lab.toml"))?;
+        budgets.check_names(&known, &targets.into_iter().map(|entry| entry.name).collect())
+    }
+
+    /// A side's binaries; `None` after Ctrl-C.
+    fn build(&self, suffix: &'static str, source: Source) -> Result<Option<Lane>> {
         let wanted = Wanted {
             entries: &self.entries,
             profile: &self.measured.profile,
@@ -162,107 +220,81 @@ impl Session {
             features: &[],
             host: &self.host,
         };
-        let build = |suffix: &'static str, source: Source| -> Result<Option<(Built, SideFacts)>> {
-            let (label, commit) = (source.label(), source.commit().map(str::to_owned));
-            let built = Side::new(suffix, source)?.build(&wanted, |step| eprintln!("{step}"));
-            match built {
-                Ok(built) => {
-                    let facts = SideFacts { label, commit, artifacts: built.artifacts.clone() };
-                    Ok(Some((built, facts)))
-                }
-                // A Ctrl-C during the build reaches cargo too, which fails then.
-                Err(_) if self.interrupted.load(Ordering::Relaxed) => Ok(None),
-                Err(error) => {
-                    Err(error.context(format!("the {} ({label}) does not build", suffix.trim_start_matches('@'))))
-                }
+        let (label, commit) = (source.label(), source.commit().map(str::to_owned));
+        match Side::new(suffix, source)?.build(&wanted, |step| eprintln!("{step}")) {
+            Ok(built) => {
+                let facts = SideFacts { label, commit, artifacts: built.artifacts.clone() };
+                Ok(Some(Lane { built, facts }))
             }
-        };
-        let Some(base) = build(BASE, sides.base)? else { return Ok(None) };
-        let Some(head) = build(HEAD, sides.head)? else { return Ok(None) };
-        Ok(Some([base, head]))
+            // A Ctrl-C during the build reaches cargo too, which fails then.
+            Err(_) if self.interrupted.load(Ordering::Relaxed) => Ok(None),
+            Err(error) => {
+                Err(error.context(format!("the {} ({label}) does not build", suffix.trim_start_matches('@'))))
+            }
+        }
     }
 
     fn wants(&self, family: Family) -> bool {
         self.measured.only.is_none_or(|only| only == family)
     }
 
-    /// Runs the suites and judges them; `None` after Ctrl-C.
-    fn measure(
-        &self,
-        base: &Built,
-        head: &Built,
-        folder: &Path,
-        comparison: &mut Comparison,
-    ) -> Result<Option<Judgement>> {
-        let mut first = Vec::new();
+    /// Runs the suites, whose records stay in the comparison's folder; `false` after Ctrl-C.
+    fn measure(&self, base: &Lane, head: &Lane, folder: &Path, comparison: &mut Comparison) -> Result<bool> {
+        let sides = || base.built.targets.iter().zip(&head.built.targets);
+        let targets: Vec<Target> = sides().flat_map(|(base, head)| [base.clone(), head.clone()]).collect();
+        let artifacts = [base.facts.artifacts.clone(), head.facts.artifacts.clone()].concat();
+        let batch = |suite, only, cases, name| Batch {
+            suite,
+            only,
+            cases,
+            name,
+            targets: targets.clone(),
+            artifacts: artifacts.clone(),
+        };
         if self.wants(Family::Counts) {
+            comparison.runs.push(COUNTED.to_owned());
             let cases = self.measured.cases.clone();
-            let Some(record) = self.suite(COUNTS, Family::Counts, cases, base, head, folder, "counts", comparison)?
-            else {
-                return Ok(None);
-            };
-            first.push(record);
-        }
-        let mut second = Vec::new();
-        if self.wants(Family::Times) {
-            if let Some(why) = unfit(&self.host) {
-                comparison.notes.push(format!("Times were not compared: {why}."));
-            } else {
-                let named = !self.measured.cases.is_empty();
-                let cases = if named {
-                    self.measured.cases.clone()
-                } else {
-                    CASES.iter().map(|&case| case.to_owned()).collect()
-                };
-                let run = |cases, name, comparison: &mut Comparison| {
-                    self.suite(TIMES, Family::Times, cases, base, head, folder, name, comparison)
-                };
-                let Some(record) = run(cases, "times", comparison)? else { return Ok(None) };
-                let suspects = judge::suspects(&[&record]);
-                first.push(record);
-                if let Some(cases) = suspects.get(TIMES) {
-                    eprintln!("Something has moved; a second batch of launches has to say the same.");
-                    let cases = cases.iter().cloned().collect();
-                    let Some(record) = run(cases, "times-again", comparison)? else { return Ok(None) };
-                    second.push(record);
-                }
+            if self.run(batch(COUNTS, Family::Counts, cases, COUNTED), folder)?.is_none() {
+                return Ok(false);
             }
         }
-        let (first, second): (Vec<&Record>, Vec<&Record>) = (first.iter().collect(), second.iter().collect());
-        Ok(Some(judge::side_by_side(&first, &second, &History::new())))
-    }
-
-    /// Runs one suite on both sides; its record stays in the comparison's folder. `None` after Ctrl-C.
-    #[expect(clippy::too_many_arguments, reason = "a run is made of just these")]
-    fn suite(
-        &self,
-        suite: &str,
-        only: Family,
-        cases: Vec<String>,
-        base: &Built,
-        head: &Built,
-        folder: &Path,
-        name: &str,
-        comparison: &mut Comparison,
-    ) -> Result<Option<Record>> {
-        let program = Request::new(&format!("suite-{suite}"), "light").build()?;
-        let mut targets: Vec<Target> =
-            base.targets.iter().zip(&head.targets).flat_map(|(base, head)| [base.clone(), head.clone()]).collect();
-        let mut artifacts = [base.artifacts.clone(), head.artifacts.clone()].concat();
-        if only == Family::Times {
+        if !self.wants(Family::Times) {
+            return Ok(true);
+        }
+        if let Some(why) = unfit(&self.host) {
+            comparison.notes.push(format!("Times were not compared: {why}."));
+            return Ok(true);
+        }
+        let timed = |cases, name| -> Result<Option<Record>> {
+            let mut batch = batch(TIMES, Family::Times, cases, name);
             for entry in &self.controls {
                 let control = compare::control(entry, &self.measured.profile, &self.host)?;
-                targets.extend(control.targets);
-                artifacts.extend(control.artifacts);
+                batch.targets.extend(control.targets);
+                batch.artifacts.extend(control.artifacts);
             }
+            self.run(batch, folder)
+        };
+        let all = || CASES.iter().map(|&case| case.to_owned()).collect();
+        let cases = if self.measured.cases.is_empty() { all() } else { self.measured.cases.clone() };
+        comparison.runs.push(TIMED.to_owned());
+        let Some(record) = timed(cases, TIMED)? else { return Ok(false) };
+        if let Some(cases) = judge::suspects(&[&record]).get(TIMES) {
+            eprintln!("Something has moved; a second batch of launches has to say the same.");
+            comparison.runs.push(TIMED_AGAIN.to_owned());
+            return Ok(timed(cases.iter().cloned().collect(), TIMED_AGAIN)?.is_some());
         }
-        let folder = folder.join(name);
+        Ok(true)
+    }
+
+    /// Runs one suite; `None` after Ctrl-C.
+    fn run(&self, batch: Batch<'_>, folder: &Path) -> Result<Option<Record>> {
+        let folder = folder.join(batch.name);
         fs::create_dir_all(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
         let scratch = bench::scratch_folder(&folder, false)?;
         let plan = Plan {
             folder: scratch.path().to_path_buf(),
-            targets,
-            cases,
+            targets: batch.targets,
+            cases: batch.cases,
             depth: Depth::Quick,
             connections: vec![64],
             rounds: self.measured.pairs,
@@ -271,27 +303,31 @@ impl Session {
             open_duration_s: self.measured.duration / 2.0,
             open_shares: vec![0.5],
             database: Database::Sqlite,
-            placement: placed(&self.host, only)?,
+            placement: placed(&self.host, batch.only)?,
             loadgen: Request::new("loadgen", "release").build()?,
             seeder: PathBuf::new(),
             runner: PathBuf::new(),
-            only: Some(only),
+            only: Some(batch.only),
             // Another order, and other choices, for a batch that is to be independent.
-            seed: self.measured.seed + u64::from(name.ends_with("again")),
+            seed: self.measured.seed + u64::from(batch.name == TIMED_AGAIN),
         };
-        let mut record = Record::begun(run::new_id(suite, SystemTime::now()), suite, self.host.clone(), plan.clone());
+        let id = run::new_id(batch.suite, SystemTime::now());
+        let mut record = Record::begun(id, batch.suite, self.host.clone(), plan.clone());
         record.profile.clone_from(&self.measured.profile);
-        record.artifacts = artifacts;
-        record.repeat.clone_from(&comparison.repeat);
+        record.artifacts = batch.artifacts;
+        record.repeat = command_line();
         let mut progress = bench::Progress::new(std::io::stderr().is_terminal());
+        let program = program(batch.suite)?;
         let ended = run::run(&mut record, &folder, &program, &plan, &self.interrupted, |event| progress.on(event))?;
         progress.finish();
         drop(scratch);
         record.write(&folder)?;
-        comparison.notes.extend(record.notes.iter().cloned());
-        comparison.runs.push(name.to_owned());
         Ok((ended != Ended::Interrupted).then_some(record))
     }
+}
+
+fn program(suite: &str) -> Result<PathBuf> {
+    Request::new(&format!("suite-{suite}"), "light").build()
 }
 
 /// Where server and generator run. Counts can be taken on one CPU.
