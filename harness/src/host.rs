@@ -1,6 +1,6 @@
 //! What machine this is: the facts that stand in every record. What to do about them is `doctor.rs`'s.
 
-use std::{fs, process::Command, thread, time::Duration};
+use std::{fs, process::Command};
 
 use nix::{
     sched::{CpuSet, sched_getaffinity},
@@ -85,22 +85,6 @@ pub fn allowed_cpus() -> Vec<usize> {
 #[must_use]
 pub fn load_1m() -> f64 {
     trimmed("/proc/loadavg").split(' ').next().and_then(|number| number.parse().ok()).unwrap_or(0.0)
-}
-
-/// What others use of this machine's CPUs over `window`: the share of all CPU time that was not idle, and of that which the hypervisor
-/// gave away (proc_stat(5)); to be asked while the lab itself waits.
-#[must_use]
-pub fn disturbance(window: Duration) -> (f64, f64) {
-    let read = || times(&fs::read_to_string("/proc/stat").unwrap_or_default());
-    let before = read();
-    thread::sleep(window);
-    let after = read();
-    let spent: Vec<f64> = after.iter().zip(&before).map(|(after, before)| (after - before).max(0.0)).collect();
-    let total: f64 = spent.iter().sum();
-    if total <= 0.0 || spent.len() < 8 {
-        return (0.0, 0.0);
-    }
-    (1.0 - (spent[3] + spent[4]) / total, spent[7] / total)
 }
 
 /// Share of all CPU time since boot that went to other guests of the hypervisor (proc_stat(5), eighth column).

@@ -56,6 +56,14 @@ pub fn comparisons_folder() -> Result<PathBuf> {
     Ok(target_folder()?.join("lab").join("comparisons"))
 }
 
+/// The folder of what `prove-gate` has proven; each proof is a folder named by its id. It need not exist.
+///
+/// # Errors
+/// As [`target_folder`].
+pub fn proofs_folder() -> Result<PathBuf> {
+    Ok(target_folder()?.join("lab").join("proofs"))
+}
+
 /// The folder of the tools that the lab installs for itself. It need not exist.
 ///
 /// # Errors

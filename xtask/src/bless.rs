@@ -15,7 +15,7 @@ use probe::suite::Family;
 
 use crate::{
     bench::INTERRUPTED,
-    compare::{Measured, Session},
+    compare::{COUNTS, Measured, Session},
     output,
 };
 
@@ -43,7 +43,7 @@ impl Bless {
         let mut budgets = Budgets::read(&path)?;
         self.measured.only = Some(Family::Counts);
         let _lock = Lock::take(&crate::command_line())?;
-        let Some(record) = Session::new(&self.measured, None)?.count(Source::tree()?)? else {
+        let Some(record) = Session::new(&self.measured, &[COUNTS], None)?.count(Source::tree()?)? else {
             return Ok(ExitCode::from(INTERRUPTED));
         };
         let problems = judge::unsound(&record);

@@ -17,7 +17,7 @@ use crate::{bench::INTERRUPTED, output};
 
 mod session;
 
-pub(crate) use session::{Measured, Outcome, Session, Sides};
+pub(crate) use session::{COUNTS, DROPS, LEAKS, Measured, Outcome, PARTS, Part, Session, TIMES};
 
 /// Compare two commits, binaries or runs, and say what became slower, by how much and whether to believe it.
 #[derive(Debug, Args)]
@@ -69,7 +69,7 @@ impl Compare {
             _ => {}
         }
         let _lock = Lock::take(&crate::command_line())?;
-        match Session::new(&self.measured, None)?.compare(Sides { base, head })? {
+        match Session::new(&self.measured, PARTS, None)?.compare(base.into(), head.into())? {
             Outcome::Interrupted => Ok(ExitCode::from(INTERRUPTED)),
             Outcome::Judged(comparison, folder) => self.form.keep(&comparison, &folder),
         }

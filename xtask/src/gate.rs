@@ -12,7 +12,7 @@ use harness::{
 
 use crate::{
     bench::INTERRUPTED,
-    compare::{Form, Measured, Outcome, Session, Sides},
+    compare::{Form, Measured, Outcome, PARTS, Session},
 };
 
 /// Hold the tree to its base and to suites/budgets.toml; the exit code is the verdict.
@@ -51,7 +51,7 @@ impl Gate {
         let head = Source::tree()?;
         let base = self.base.as_deref().map_or_else(|| Source::default_base(&head), Source::named)?;
         let _lock = Lock::take(&crate::command_line())?;
-        match Session::new(&self.measured, Some(budgets))?.compare(Sides { base, head })? {
+        match Session::new(&self.measured, PARTS, Some(budgets))?.compare(base.into(), head.into())? {
             Outcome::Interrupted => Ok(ExitCode::from(INTERRUPTED)),
             Outcome::Judged(comparison, folder) => self.form.keep(&comparison, &folder),
         }

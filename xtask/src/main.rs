@@ -13,6 +13,7 @@ mod doctor;
 mod fuzz;
 mod gate;
 mod output;
+mod prove_gate;
 mod report;
 mod test;
 
@@ -38,6 +39,7 @@ enum Command {
     Doctor(doctor::Doctor),
     Fuzz(fuzz::Fuzz),
     Gate(gate::Gate),
+    ProveGate(prove_gate::ProveGate),
     Report(report::Report),
     Test(test::Test),
 }
@@ -52,6 +54,7 @@ fn main() -> ExitCode {
         Command::Doctor(command) => command.run(),
         Command::Fuzz(command) => command.run(),
         Command::Gate(command) => command.run(),
+        Command::ProveGate(command) => command.run(),
         Command::Report(command) => command.run(),
         Command::Test(command) => command.run(),
     };

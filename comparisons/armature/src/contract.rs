@@ -14,7 +14,7 @@ use workload::{
 pub(crate) fn router(database: Option<Database>) -> Router {
     Router::new()
         .route("/plaintext", get(plaintext))
-        .route("/json", get(async || Json(Message::hello())))
+        .route("/json", get(json))
         .route("/db", get(db))
         .route("/queries", get(queries))
         .route("/fortunes", get(fortunes))
@@ -34,7 +34,15 @@ fn text(body: impl Into<Body>) -> Response {
     Response::new(TEXT, body)
 }
 
+async fn json() -> Json<Message> {
+    #[cfg(feature = "faults")]
+    crate::fault::happen();
+    Json(Message::hello())
+}
+
 async fn plaintext() -> Response {
+    #[cfg(feature = "faults")]
+    crate::fault::happen();
     #[cfg(feature = "leak-16-bytes")]
     std::mem::forget(std::hint::black_box(Box::new([0_u8; 16])));
     text(payload::PLAINTEXT)

@@ -4,19 +4,30 @@
 //! `contract.rs` (the routes).
 
 mod contract;
+#[cfg(feature = "faults")]
+mod fault;
 
 use std::time::Duration;
 
 use anyhow::Context;
 use armature_core::{Limits, Server};
-use probe::{Control, Options, control};
+use probe::{Control, Options, Switch, control};
 use workload::{database::Database, listen};
 
 /// Whose locked versions the ready line names.
 const PACKAGES: &[&str] = &["armature-core", "tokio", "httparse", "matchit", "serde_json", "sqlx"];
 
+#[cfg(not(feature = "faults"))]
+const SWITCHES: &[Switch] = &[];
+#[cfg(feature = "faults")]
+const SWITCHES: &[Switch] = &[Switch { name: "fault=", help: fault::HELP }];
+
 fn main() -> anyhow::Result<()> {
-    let options = Options::from_env("target-armature", &[]);
+    let options = Options::from_env("target-armature", SWITCHES);
+    #[cfg(feature = "faults")]
+    if let Some(fault) = options.value("fault") {
+        fault::arm(fault)?;
+    }
     let defaults = Limits::default();
     let limits = Limits {
         head_deadline: options.head_deadline.unwrap_or(defaults.head_deadline),

@@ -42,7 +42,7 @@ pub struct Options {
 /// A switch that only one target has, for example `--stock`.
 #[derive(Debug, Clone, Copy)]
 pub struct Switch {
-    /// Name without dashes.
+    /// Name without dashes; one that ends in `=` takes a value.
     pub name: &'static str,
     /// One line for `--help`.
     pub help: &'static str,
@@ -70,6 +70,12 @@ impl Options {
     #[must_use]
     pub fn has(&self, name: &str) -> bool {
         self.switches.iter().any(|given| given == name)
+    }
+
+    /// The value of the target's own switch `name=`, if it was given.
+    #[must_use]
+    pub fn value(&self, name: &str) -> Option<&str> {
+        self.switches.iter().find_map(|given| given.strip_prefix(name)?.strip_prefix('='))
     }
 
     fn parse(
@@ -107,6 +113,10 @@ impl Options {
                 Arg::Long(name) if switches.iter().any(|switch| switch.name == name) => {
                     options.switches.push(name.to_owned());
                 }
+                Arg::Long(name) if switches.iter().any(|switch| switch.name.strip_suffix('=') == Some(name)) => {
+                    let name = name.to_owned();
+                    options.switches.push(format!("{name}={}", parser.value()?.string()?));
+                }
                 other => return Err(other.unexpected()),
             }
         }
@@ -138,7 +148,8 @@ fn help(program: &str, switches: &[Switch]) -> String {
 mod tests {
     use super::*;
 
-    const STOCK: &[Switch] = &[Switch { name: "stock", help: "plain axum::serve" }];
+    const STOCK: &[Switch] =
+        &[Switch { name: "stock", help: "plain axum::serve" }, Switch { name: "fault=", help: "what is to go wrong" }];
 
     fn parse(line: &str) -> Result<Option<Options>, String> {
         Options::parse(line.split_whitespace().map(OsString::from), STOCK).map_err(|error| error.to_string())
@@ -156,6 +167,10 @@ mod tests {
         assert_eq!(options.head_deadline, Some(Duration::from_millis(200)));
         assert!(options.has("stock") && !options.has("other"));
         assert_eq!(parse("--pool 64").unwrap().unwrap().pool, 64);
+        assert_eq!(options.value("fault"), None);
+        for line in ["--fault work:3", "--fault=work:3"] {
+            assert_eq!(parse(line).unwrap().unwrap().value("fault"), Some("work:3"), "{line}");
+        }
     }
 
     #[test]
@@ -168,6 +183,7 @@ mod tests {
             "--pool many",
             "--listen nowhere",
             "--head-deadline soon",
+            "--fault",
             "stray",
         ] {
             assert!(parse(line).is_err(), "{line}");

@@ -29,24 +29,27 @@ pub(super) struct Checkout {
     place: Place,
     /// The commit it is to show; checked out when something has to be built.
     hash: String,
+    /// The flags that make its binaries other ones.
+    made_with: String,
     /// Whether it shows it already.
     is_there: bool,
 }
 
 impl Checkout {
     /// The worktree of `side`, `base` or `head`.
-    pub(super) fn of(side: &str, hash: &str) -> Result<Self> {
+    pub(super) fn of(side: &str, hash: &str, flags: &[String]) -> Result<Self> {
         let folder = layout::target_folder()?.join("lab").join("compare").join(side);
         let (root, target) = (folder.join("tree"), folder.join("target"));
-        let flags = [(&root, "/armature"), (&target, "/armature/target")]
-            .map(|(folder, name)| format!("--remap-path-prefix={}={name}", folder.display()))
-            .into();
-        Ok(Self { place: Place { root, target, flags }, hash: hash.to_owned(), is_there: false })
+        let remap = [(&root, "/armature"), (&target, "/armature/target")]
+            .map(|(folder, name)| format!("--remap-path-prefix={}={name}", folder.display()));
+        let all = remap.iter().chain(flags).cloned().collect();
+        let made_with = flags.join(" ");
+        Ok(Self { place: Place { root, target, flags: all }, hash: hash.to_owned(), made_with, is_there: false })
     }
 
     /// Builds a package with one binary, or finds that of an earlier call; returns a copy that later builds do not replace.
     pub(super) fn build(&mut self, request: &Request<'_>, rustc: &str) -> Result<PathBuf> {
-        let kept = kept(&self.hash, request, rustc)?;
+        let kept = kept(&self.hash, &self.made_with, request, rustc)?;
         if kept.is_file() {
             // It is young again, and outlives those that nobody asks for.
             let _ = fs::File::options().append(true).open(&kept).and_then(|file| file.set_modified(SystemTime::now()));
@@ -84,8 +87,8 @@ impl Checkout {
 }
 
 /// Where the binary of a commit is kept: under a name that everything it depends on goes into.
-fn kept(hash: &str, request: &Request<'_>, rustc: &str) -> Result<PathBuf> {
-    let flags = env::var("RUSTFLAGS").unwrap_or_default();
+fn kept(hash: &str, made_with: &str, request: &Request<'_>, rustc: &str) -> Result<PathBuf> {
+    let flags = format!("{} {made_with}", env::var("RUSTFLAGS").unwrap_or_default());
     let parts = [hash, request.package, request.binary, request.profile, &request.features.join(","), rustc, &flags];
     let key: String = Sha256::digest(parts.join("\n")).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
     Ok(folder()?.join(format!("{}-{key}", request.binary)))

@@ -23,14 +23,8 @@ pub const SCHEMA: u32 = 1;
 /// The document's file name in a comparison's folder.
 pub const FILE: &str = "comparison.json";
 
-/// The folder of the run that counts.
-pub const COUNTED: &str = "counts";
-
-/// The folder of the run that times.
-pub const TIMED: &str = "times";
-
-/// The folder of the second run of what had moved in the first.
-pub const TIMED_AGAIN: &str = "times-again";
+/// What the folder of a second batch of launches ends in.
+pub const AGAIN: &str = "-again";
 
 /// One comparison of a base and a head.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -106,17 +100,19 @@ impl Comparison {
         let read = |name: &String| Record::read(&folder.join(name)).map(|record| (name.clone(), record));
         let records: Vec<(String, Record)> = self.runs.iter().map(read).collect::<Result<_>>()?;
         let batch = |again: bool| -> Vec<&Record> {
-            records.iter().filter(|(name, _)| (name == TIMED_AGAIN) == again).map(|(_, record)| record).collect()
+            records.iter().filter(|(name, _)| name.ends_with(AGAIN) == again).map(|(_, record)| record).collect()
         };
         let mut judgement = judge::side_by_side(&batch(false), &batch(true), &History::new());
         for (_, record) in &records {
+            judgement.add_problems(judge::other_machine(&self.host, &record.host));
             let said = record.notes.iter().filter(|note| !self.notes.contains(note)).cloned().collect::<Vec<_>>();
             self.notes.extend(said);
         }
-        if let (Some(budgets), Some((_, counts))) = (budgets, records.iter().find(|(name, _)| name == COUNTED)) {
-            let (rows, notes) = budgets.judge(counts, HEAD);
+        for (_, record) in &records {
+            let Some(budgets) = budgets else { break };
+            let (rows, notes) = budgets.judge(record, HEAD);
             judgement.add_budgets(rows);
-            self.notes.extend(notes);
+            self.notes.extend(notes.into_iter().filter(|note| !self.notes.contains(note)).collect::<Vec<_>>());
         }
         self.judgement = Some(judgement);
         Ok(())

@@ -8,6 +8,6 @@ mod document;
 mod side;
 mod source;
 
-pub use document::{COUNTED, Comparison, FILE, SCHEMA, SideFacts, TIMED, TIMED_AGAIN};
-pub use side::{Built, Side, Wanted, control, identical};
+pub use document::{AGAIN, Comparison, FILE, SCHEMA, SideFacts};
+pub use side::{Built, Side, Version, Wanted, control, identical};
 pub use source::Source;

@@ -20,10 +20,27 @@ pub struct Wanted<'a> {
     pub profile: &'a str,
     /// Whether the builds that count allocations are wanted as well.
     pub counted: bool,
-    /// Features that all packages are built with besides; none for a comparison of what people run.
-    pub features: &'a [&'a str],
     /// The machine.
     pub host: &'a Host,
+}
+
+/// What a side is made of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Version {
+    /// The commit or binary.
+    pub source: Source,
+    /// Features to build with; none for what people run.
+    pub features: Vec<&'static str>,
+    /// Compiler flags besides those of the profile.
+    pub flags: Vec<String>,
+    /// Arguments to start with.
+    pub arguments: Vec<String>,
+}
+
+impl From<Source> for Version {
+    fn from(source: Source) -> Self {
+        Self { source, features: Vec::new(), flags: Vec::new(), arguments: Vec::new() }
+    }
 }
 
 /// A side's targets, ready to be started, each under its name with the side behind it.
@@ -40,7 +57,7 @@ pub struct Built {
 pub struct Side {
     /// [`crate::judge::BASE`] or [`crate::judge::HEAD`].
     suffix: &'static str,
-    source: Source,
+    version: Version,
     checkout: Option<Checkout>,
 }
 
@@ -49,19 +66,19 @@ impl Side {
     ///
     /// # Errors
     /// For a record, which has nothing to build.
-    pub fn new(suffix: &'static str, source: Source) -> Result<Self> {
-        let checkout = match &source {
-            Source::Commit { hash, .. } => Some(Checkout::of(suffix.trim_start_matches('@'), hash)?),
+    pub fn new(suffix: &'static str, version: Version) -> Result<Self> {
+        let checkout = match &version.source {
+            Source::Commit { hash, .. } => Some(Checkout::of(suffix.trim_start_matches('@'), hash, &version.flags)?),
             Source::Binary(_) => None,
             Source::Record(path) => bail!("{} is a record, and can only be compared with another", path.display()),
         };
-        Ok(Self { suffix, source, checkout })
+        Ok(Self { suffix, version, checkout })
     }
 
     /// What it was named by.
     #[must_use]
-    pub fn source(&self) -> &Source {
-        &self.source
+    pub fn label(&self) -> String {
+        self.version.source.label()
     }
 
     /// Builds what is wanted, saying each step to `say`.
@@ -72,7 +89,7 @@ impl Side {
         let mut built = Built { targets: Vec::new(), artifacts: Vec::new() };
         for entry in wanted.entries {
             let name = format!("{}{}", entry.name, self.suffix);
-            let (binary, counting) = match (&self.source, &mut self.checkout) {
+            let (binary, counting) = match (&self.version.source, &mut self.checkout) {
                 (Source::Binary(path), _) => (path.clone(), None),
                 (source, Some(checkout)) => {
                     let Some(package) = entry.package.as_deref() else {
@@ -82,12 +99,12 @@ impl Side {
                     say(&format!("Building {package} of {label} (profile {}).", wanted.profile));
                     let binary = entry.binary.as_deref().unwrap_or(package);
                     let request =
-                        Request { binary, features: wanted.features, ..Request::new(package, wanted.profile) };
+                        Request { binary, features: &self.version.features, ..Request::new(package, wanted.profile) };
                     let plain = checkout.build(&request, &wanted.host.rustc)?;
                     let counts = wanted.counted && entry.binary.is_none();
                     let counting = counts.then(|| {
                         say(&format!("Building {package} of {label}, counting its allocations."));
-                        let features = [wanted.features, &["count-allocations"]].concat();
+                        let features = [self.version.features.as_slice(), &["count-allocations"]].concat();
                         checkout.build(&Request { features: &features, ..request }, &wanted.host.rustc)
                     });
                     (plain, counting.transpose()?)
@@ -103,7 +120,13 @@ impl Side {
                     &wanted.host.rustc,
                 )?);
             }
-            built.targets.push(entry.target(&name, &binary, counting.as_deref()));
+            let mut target = entry.target(&name, &binary, counting.as_deref());
+            for command in [&mut target.command, &mut target.counting] {
+                if !command.is_empty() {
+                    command.extend(self.version.arguments.iter().cloned());
+                }
+            }
+            built.targets.push(target);
         }
         Ok(built)
     }

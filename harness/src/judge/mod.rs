@@ -22,7 +22,7 @@ mod time;
 
 pub use count::Count;
 pub use rule::{Rule, of as rule};
-pub use sound::{same_machine, unsound};
+pub use sound::{other_machine, unsound};
 pub use time::{PAIRS_MIN, Time};
 
 /// What stands behind the name of a target on the base's side.
@@ -139,7 +139,15 @@ impl Judgement {
     /// Adds the head's standing to its budgets, which may make the whole worse.
     pub fn add_budgets(&mut self, rows: Vec<Row>) {
         self.verdict = rows.iter().map(|row| row.verdict).chain([self.verdict]).max().unwrap_or(self.verdict);
-        self.budgets = rows;
+        self.budgets.extend(rows);
+    }
+
+    /// Adds what else is wrong, which leaves nothing to be believed.
+    pub fn add_problems(&mut self, problems: Vec<String>) {
+        if !problems.is_empty() {
+            self.verdict = Verdict::Broken;
+            self.problems.extend(problems);
+        }
     }
 
     /// The effect, as a share, that every deciding time would have shown; `None` if no time was judged.
@@ -185,7 +193,7 @@ pub fn side_by_side(first: &[&Record], second: &[&Record], history: &History) ->
 #[must_use]
 pub fn across(base: &Record, head: &Record, history: &History) -> Judgement {
     let mut problems: Vec<String> = [base, head].into_iter().flat_map(unsound).collect();
-    problems.extend(same_machine(base, head));
+    problems.extend(other_machine(&base.host, &head.host));
     if base.suite != head.suite {
         problems.push(format!("the base is a run of the suite {} and the head one of {}", base.suite, head.suite));
     }

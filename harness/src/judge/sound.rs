@@ -6,6 +6,7 @@ use probe::suite::{Case, Sample, Verification};
 
 use super::{BASE, HEAD};
 use crate::{
+    host::Host,
     metric,
     record::{Record, Status},
 };
@@ -114,10 +115,9 @@ fn unfit(sample: &Sample, cpus: usize) -> Option<String> {
     })
 }
 
-/// What makes two records incomparable: they were made on different machines.
+/// What makes figures incomparable: they were taken on different machines.
 #[must_use]
-pub fn same_machine(base: &Record, head: &Record) -> Vec<String> {
-    let (one, other) = (&base.host, &head.host);
+pub fn other_machine(one: &Host, other: &Host) -> Vec<String> {
     let facts = [
         ("CPU", &one.cpu_model, &other.cpu_model),
         ("stepping", &one.cpu_stepping, &other.cpu_stepping),
@@ -129,12 +129,12 @@ pub fn same_machine(base: &Record, head: &Record) -> Vec<String> {
         .into_iter()
         .filter(|(_, one, other)| one != other)
         .map(|(fact, one, other)| {
-            format!("the records are of different machines: the base's {fact} is {one:?} and the head's {other:?}")
+            format!("the figures are of different machines, whose {fact} is {one:?} and {other:?}")
         })
         .collect();
     if one.cpus.len() != other.cpus.len() {
         let (one, other) = (one.cpus.len(), other.cpus.len());
-        problems.push(format!("the records are of different machines: {one} CPUs and {other}"));
+        problems.push(format!("the figures are of different machines, with {one} CPUs and {other}"));
     }
     problems
 }

@@ -98,7 +98,18 @@ impl Clone for Counted {
 
 impl Drop for Counted {
     fn drop(&mut self) {
+        #[cfg(feature = "faults")]
+        linger();
         add_one(&self.0.dropped);
+    }
+}
+
+/// Takes 50 µs: what a destructor is made to take to see whether the gate notices.
+#[cfg(feature = "faults")]
+fn linger() {
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_micros(50) {
+        std::hint::spin_loop();
     }
 }
 

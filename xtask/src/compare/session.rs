@@ -19,8 +19,9 @@ use clap::{Args, builder::PossibleValuesParser};
 use harness::{
     budget::Budgets,
     build::{self, Artifact, Request},
-    compare::{self, Built, COUNTED, Comparison, Side, SideFacts, Source, TIMED, TIMED_AGAIN, Wanted},
-    host::{self, Host},
+    compare::{self, AGAIN, Built, Comparison, Side, SideFacts, Source, Version, Wanted},
+    doctor,
+    host::Host,
     judge::{self, BASE, HEAD},
     layout, name, placement,
     record::Record,
@@ -32,20 +33,47 @@ use probe::suite::{Database, Depth, Family, Placement, Plan, Target};
 
 use crate::{bench, command_line};
 
-/// The suite whose times are compared.
-const TIMES: &str = "engine";
+/// One run of a suite within a comparison.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Part {
+    /// Its folder within that of the comparison.
+    pub(crate) folder: &'static str,
+    suite: &'static str,
+    only: Family,
+    /// What is run when no case is named; all that a quick run has if there is none here either.
+    cases: &'static [&'static str],
+}
 
-/// The suite whose counts are compared.
-const COUNTS: &str = "engine";
+impl Part {
+    pub(crate) fn only(self) -> Family {
+        self.only
+    }
+}
 
-/// Cases whose times are compared when none is named: one request at a time, and many.
-const CASES: &[&str] = &["json", "plaintext-16-deep"];
+/// What a request costs.
+pub(crate) const COUNTS: Part = Part { folder: "counts", suite: "engine", only: Family::Counts, cases: &[] };
 
-/// Others may use so much of the CPUs before times say nothing.
-const BUSY_MAX: f64 = 0.15;
+/// What a request leaves behind.
+pub(crate) const LEAKS: Part =
+    Part { folder: "leaks", suite: "memory-leak", only: Family::Counts, cases: &["keep-alive"] };
 
-/// The hypervisor may give so much away.
-const STEAL_MAX: f64 = 0.05;
+/// How long a request takes: one at a time, and many.
+pub(crate) const TIMES: Part =
+    Part { folder: "times", suite: "engine", only: Family::Times, cases: &["json", "plaintext-16-deep"] };
+
+/// How long destructors take.
+pub(crate) const DROPS: Part = Part {
+    folder: "drops",
+    suite: "drop-timing",
+    only: Family::Times,
+    cases: &["own-request", "own-response", "own-body"],
+};
+
+/// What a comparison measures unless told otherwise.
+pub(crate) const PARTS: &[Part] = &[COUNTS, LEAKS, TIMES];
+
+/// How long the doctor looks at the machine before times are taken.
+const DOCTOR_WINDOW: Duration = Duration::from_secs(2);
 
 /// What to measure, and how long.
 #[derive(Debug, Clone, Args)]
@@ -90,61 +118,47 @@ pub(crate) enum Outcome {
 /// What stays the same while comparisons are made.
 pub(crate) struct Session {
     measured: Measured,
+    parts: Vec<Part>,
     host: Host,
     interrupted: Arc<AtomicBool>,
-    entries: Vec<Entry>,
-    controls: Vec<Entry>,
     /// What the head may cost; none for a comparison that holds it to nothing but its base.
     budgets: Option<Budgets>,
 }
 
-/// The two sides, named.
-pub(crate) struct Sides {
-    pub(crate) base: Source,
-    pub(crate) head: Source,
-}
-
-/// A side, built.
-struct Lane {
-    built: Built,
-    facts: SideFacts,
-}
-
-/// One run of a suite to be made.
-struct Batch<'a> {
-    suite: &'a str,
-    only: Family,
-    cases: Vec<String>,
-    /// Its folder within that of the comparison.
-    name: &'a str,
-    targets: Vec<Target>,
-    artifacts: Vec<Artifact>,
+/// Both sides of one part, built.
+struct Sides {
+    base: Built,
+    head: Built,
 }
 
 impl Session {
-    pub(crate) fn new(measured: &Measured, budgets: Option<Budgets>) -> Result<Self> {
-        let interrupted = bench::watch_for_interrupts()?;
-        let all = target::entries(&layout::workspace_root()?.join("lab.toml"))?;
-        let controls: Vec<String> = measured.controls.iter().filter(|name| *name != "none").cloned().collect();
-        let controls = if controls.is_empty() { Vec::new() } else { target::choose(&all, &controls)? };
-        Ok(Self {
-            entries: target::choose(&all, &measured.targets)?,
-            controls,
+    /// A session that measures `parts`, as far as the command line wants them.
+    ///
+    /// # Errors
+    /// When a case, a target or a budget is of what is not there.
+    pub(crate) fn new(measured: &Measured, parts: &[Part], budgets: Option<Budgets>) -> Result<Self> {
+        let wanted = |part: &&Part| measured.only.is_none_or(|only| only == part.only);
+        let session = Self {
             measured: measured.clone(),
+            parts: parts.iter().filter(wanted).copied().collect(),
             host: Host::read(),
-            interrupted,
+            interrupted: bench::watch_for_interrupts()?,
             budgets,
-        })
+        };
+        session.check_names()?;
+        Ok(session)
     }
 
     /// Builds, measures and judges. What is not measured is said in the document's notes.
-    pub(crate) fn compare(&self, sides: Sides) -> Result<Outcome> {
+    pub(crate) fn compare(&self, base: Version, head: Version) -> Result<Outcome> {
         let started = SystemTime::now();
         let id = run::new_id("compare", started);
         let folder = self.folder(&id)?;
-        self.check_names()?;
-        let Some(base) = self.build(BASE, sides.base)? else { return Ok(Outcome::Interrupted) };
-        let Some(head) = self.build(HEAD, sides.head)? else { return Ok(Outcome::Interrupted) };
+        let facts = |version: &Version| SideFacts {
+            label: version.source.label(),
+            commit: version.source.commit().map(str::to_owned),
+            artifacts: Vec::new(),
+        };
         let mut comparison = Comparison {
             schema: compare::SCHEMA,
             id,
@@ -152,15 +166,23 @@ impl Session {
             finished: String::new(),
             repeat: command_line(),
             host: self.host.clone(),
-            identical: compare::identical(&base.built, &head.built),
-            base: base.facts.clone(),
-            head: head.facts.clone(),
+            identical: false,
+            base: facts(&base),
+            head: facts(&head),
             judgement: None,
             notes: Vec::new(),
             runs: Vec::new(),
         };
+        let Some(sides) = self.build(base, head)? else { return Ok(Outcome::Interrupted) };
+        for sides in &sides {
+            for (facts, built) in [(&mut comparison.base, &sides.base), (&mut comparison.head, &sides.head)] {
+                facts.artifacts.extend(built.artifacts.iter().cloned());
+                facts.artifacts.dedup();
+            }
+        }
+        comparison.identical = sides.iter().all(|sides| compare::identical(&sides.base, &sides.head));
         if !comparison.identical {
-            if !self.measure(&base, &head, &folder, &mut comparison)? {
+            if !self.measure(&sides, &folder, &mut comparison)? {
                 eprintln!("Interrupted. What was measured is in {}", folder.display());
                 return Ok(Outcome::Interrupted);
             }
@@ -174,16 +196,11 @@ impl Session {
     /// The counts of one source alone, for its budgets; `None` after Ctrl-C.
     pub(crate) fn count(&self, source: Source) -> Result<Option<Record>> {
         let folder = self.folder(&run::new_id("bless", SystemTime::now()))?;
-        let Some(Lane { built, .. }) = self.build(HEAD, source)? else { return Ok(None) };
-        let batch = Batch {
-            suite: COUNTS,
-            only: Family::Counts,
-            cases: self.measured.cases.clone(),
-            name: "counts",
-            targets: built.targets,
-            artifacts: built.artifacts,
-        };
-        self.run(batch, &folder)
+        let mut side = Side::new(HEAD, source.into())?;
+        let entries = self.entries(COUNTS.suite)?;
+        let Some(built) = self.build_side(&mut side, "head", &entries, true)? else { return Ok(None) };
+        let cases = self.measured.cases.clone();
+        self.run(COUNTS, COUNTS.folder, cases, built.targets, built.artifacts, &folder)
     }
 
     fn folder(&self, id: &str) -> Result<PathBuf> {
@@ -195,129 +212,153 @@ impl Session {
         Ok(folder)
     }
 
+    fn entries(&self, suite: &str) -> Result<Vec<Entry>> {
+        target::choose(&target::entries(&layout::lab_of(suite)?)?, &self.measured.targets)
+    }
+
     /// Refuses cases and budgets of what is not there before anything is built.
     fn check_names(&self) -> Result<()> {
-        let mut known = Vec::new();
-        for suite in BTreeSet::from([COUNTS, TIMES]) {
+        let (mut known, mut targets) = (Vec::new(), BTreeSet::new());
+        for suite in self.parts.iter().map(|part| part.suite).collect::<BTreeSet<_>>() {
             known.extend(suite::cases(&program(suite)?)?);
+            targets.extend(target::entries(&layout::lab_of(suite)?)?.into_iter().map(|entry| entry.name));
         }
         for wanted in &self.measured.cases {
             if !known.iter().any(|case| case.id == *wanted || case.test == *wanted) {
                 return Err(name::Unknown::new("case", wanted, known.iter().map(|case| case.id.as_str())).into());
             }
         }
-        let Some(budgets) = &self.budgets else { return Ok(()) };
-        let targets = target::entries(&layout::workspace_root()?.join("lab.toml"))?;
-        budgets.check_names(&known, &targets.into_iter().map(|entry| entry.name).collect())
+        self.budgets.as_ref().map_or(Ok(()), |budgets| budgets.check_names(&known, &targets))
     }
 
-    /// A side's binaries; `None` after Ctrl-C.
-    fn build(&self, suffix: &'static str, source: Source) -> Result<Option<Lane>> {
-        let wanted = Wanted {
-            entries: &self.entries,
-            profile: &self.measured.profile,
-            counted: self.wants(Family::Counts),
-            features: &[],
-            host: &self.host,
-        };
-        let (label, commit) = (source.label(), source.commit().map(str::to_owned));
-        match Side::new(suffix, source)?.build(&wanted, |step| eprintln!("{step}")) {
-            Ok(built) => {
-                let facts = SideFacts { label, commit, artifacts: built.artifacts.clone() };
-                Ok(Some(Lane { built, facts }))
-            }
+    /// The sides of each part; `None` after Ctrl-C.
+    fn build(&self, base: Version, head: Version) -> Result<Option<Vec<Sides>>> {
+        let (mut one, mut other) = (Side::new(BASE, base)?, Side::new(HEAD, head)?);
+        let mut built = Vec::new();
+        for part in &self.parts {
+            let entries = self.entries(part.suite)?;
+            let counted = part.only == Family::Counts;
+            let Some(base) = self.build_side(&mut one, "base", &entries, counted)? else { return Ok(None) };
+            let Some(head) = self.build_side(&mut other, "head", &entries, counted)? else { return Ok(None) };
+            built.push(Sides { base, head });
+        }
+        Ok(Some(built))
+    }
+
+    fn build_side(&self, side: &mut Side, name: &str, entries: &[Entry], counted: bool) -> Result<Option<Built>> {
+        let wanted = Wanted { entries, profile: &self.measured.profile, counted, host: &self.host };
+        match side.build(&wanted, |step| eprintln!("{step}")) {
+            Ok(built) => Ok(Some(built)),
             // A Ctrl-C during the build reaches cargo too, which fails then.
             Err(_) if self.interrupted.load(Ordering::Relaxed) => Ok(None),
-            Err(error) => {
-                Err(error.context(format!("the {} ({label}) does not build", suffix.trim_start_matches('@'))))
-            }
+            Err(error) => Err(error.context(format!("the {name} ({}) does not build", side.label()))),
         }
     }
 
-    fn wants(&self, family: Family) -> bool {
-        self.measured.only.is_none_or(|only| only == family)
-    }
-
-    /// Runs the suites, whose records stay in the comparison's folder; `false` after Ctrl-C.
-    fn measure(&self, base: &Lane, head: &Lane, folder: &Path, comparison: &mut Comparison) -> Result<bool> {
-        let sides = || base.built.targets.iter().zip(&head.built.targets);
-        let targets: Vec<Target> = sides().flat_map(|(base, head)| [base.clone(), head.clone()]).collect();
-        let artifacts = [base.facts.artifacts.clone(), head.facts.artifacts.clone()].concat();
-        let batch = |suite, only, cases, name| Batch {
-            suite,
-            only,
-            cases,
-            name,
-            targets: targets.clone(),
-            artifacts: artifacts.clone(),
-        };
-        if self.wants(Family::Counts) {
-            comparison.runs.push(COUNTED.to_owned());
-            let cases = self.measured.cases.clone();
-            if self.run(batch(COUNTS, Family::Counts, cases, COUNTED), folder)?.is_none() {
+    /// Runs the parts, whose records stay in the comparison's folder; `false` after Ctrl-C.
+    fn measure(&self, sides: &[Sides], folder: &Path, comparison: &mut Comparison) -> Result<bool> {
+        let mut timed = true;
+        for (part, sides) in self.parts.iter().zip(sides) {
+            if compare::identical(&sides.base, &sides.head) {
+                comparison.notes.push(format!("The programs of the suite {} are the same on both sides.", part.suite));
+                continue;
+            }
+            if part.only == Family::Times
+                && timed
+                && let Some(why) = unfit()?
+            {
+                comparison.notes.push(format!("Times were not compared: {why}."));
+                timed = false;
+            }
+            if part.only == Family::Times && !timed {
+                continue;
+            }
+            let Some(record) = self.run_part(*part, part.folder, self.cases(*part)?, sides, folder)? else {
+                return Ok(false);
+            };
+            comparison.runs.push(part.folder.to_owned());
+            let Some(suspects) = judge::suspects(&[&record]).remove(part.suite) else { continue };
+            eprintln!("Something has moved; a second batch of launches has to say the same.");
+            let again = format!("{}{AGAIN}", part.folder);
+            if self.run_part(*part, &again, suspects.into_iter().collect(), sides, folder)?.is_none() {
                 return Ok(false);
             }
-        }
-        if !self.wants(Family::Times) {
-            return Ok(true);
-        }
-        if let Some(why) = unfit(&self.host) {
-            comparison.notes.push(format!("Times were not compared: {why}."));
-            return Ok(true);
-        }
-        let timed = |cases, name| -> Result<Option<Record>> {
-            let mut batch = batch(TIMES, Family::Times, cases, name);
-            for entry in &self.controls {
-                let control = compare::control(entry, &self.measured.profile, &self.host)?;
-                batch.targets.extend(control.targets);
-                batch.artifacts.extend(control.artifacts);
-            }
-            self.run(batch, folder)
-        };
-        let all = || CASES.iter().map(|&case| case.to_owned()).collect();
-        let cases = if self.measured.cases.is_empty() { all() } else { self.measured.cases.clone() };
-        comparison.runs.push(TIMED.to_owned());
-        let Some(record) = timed(cases, TIMED)? else { return Ok(false) };
-        if let Some(cases) = judge::suspects(&[&record]).get(TIMES) {
-            eprintln!("Something has moved; a second batch of launches has to say the same.");
-            comparison.runs.push(TIMED_AGAIN.to_owned());
-            return Ok(timed(cases.iter().cloned().collect(), TIMED_AGAIN)?.is_some());
+            comparison.runs.push(again);
         }
         Ok(true)
     }
 
-    /// Runs one suite; `None` after Ctrl-C.
-    fn run(&self, batch: Batch<'_>, folder: &Path) -> Result<Option<Record>> {
-        let folder = folder.join(batch.name);
+    /// The cases of a part: those that were named, as far as its suite has them.
+    fn cases(&self, part: Part) -> Result<Vec<String>> {
+        let known = suite::cases(&program(part.suite)?)?;
+        let has = |name: &&String| known.iter().any(|case| case.id == **name || case.test == **name);
+        let named: Vec<String> = self.measured.cases.iter().filter(has).cloned().collect();
+        Ok(if named.is_empty() { part.cases.iter().map(|&case| case.to_owned()).collect() } else { named })
+    }
+
+    /// Runs one suite on both sides, with its controls; `None` after Ctrl-C.
+    fn run_part(
+        &self,
+        part: Part,
+        name: &str,
+        cases: Vec<String>,
+        sides: &Sides,
+        folder: &Path,
+    ) -> Result<Option<Record>> {
+        let pairs = sides.base.targets.iter().zip(&sides.head.targets);
+        let mut targets: Vec<Target> = pairs.flat_map(|(base, head)| [base.clone(), head.clone()]).collect();
+        let mut artifacts = [sides.base.artifacts.clone(), sides.head.artifacts.clone()].concat();
+        let lab = target::entries(&layout::lab_of(part.suite)?)?;
+        for name in self.measured.controls.iter().filter(|name| part.only == Family::Times && *name != "none") {
+            // A suite of programs has other controls than those of servers.
+            let Some(entry) = lab.iter().find(|entry| entry.name == *name) else { continue };
+            let control = compare::control(entry, &self.measured.profile, &self.host)?;
+            targets.extend(control.targets);
+            artifacts.extend(control.artifacts);
+        }
+        self.run(part, name, cases, targets, artifacts, folder)
+    }
+
+    fn run(
+        &self,
+        part: Part,
+        name: &str,
+        cases: Vec<String>,
+        targets: Vec<Target>,
+        artifacts: Vec<Artifact>,
+        folder: &Path,
+    ) -> Result<Option<Record>> {
+        let folder = folder.join(name);
         fs::create_dir_all(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
         let scratch = bench::scratch_folder(&folder, false)?;
         let plan = Plan {
             folder: scratch.path().to_path_buf(),
-            targets: batch.targets,
-            cases: batch.cases,
+            targets,
+            cases,
             depth: Depth::Quick,
             connections: vec![64],
-            rounds: self.measured.pairs,
+            rounds: if part.only == Family::Times { self.measured.pairs } else { 1 },
             warmup_s: 0.2_f64.min(self.measured.duration),
             duration_s: self.measured.duration,
             open_duration_s: self.measured.duration / 2.0,
             open_shares: vec![0.5],
             database: Database::Sqlite,
-            placement: placed(&self.host, batch.only)?,
+            placement: placed(&self.host, part.only)?,
             loadgen: Request::new("loadgen", "release").build()?,
             seeder: PathBuf::new(),
             runner: PathBuf::new(),
-            only: Some(batch.only),
+            only: Some(part.only),
             // Another order, and other choices, for a batch that is to be independent.
-            seed: self.measured.seed + u64::from(batch.name == TIMED_AGAIN),
+            seed: self.measured.seed + u64::from(name.ends_with(AGAIN)),
         };
-        let id = run::new_id(batch.suite, SystemTime::now());
-        let mut record = Record::begun(id, batch.suite, self.host.clone(), plan.clone());
+        let id = run::new_id(part.suite, SystemTime::now());
+        let mut record = Record::begun(id, part.suite, self.host.clone(), plan.clone());
         record.profile.clone_from(&self.measured.profile);
-        record.artifacts = batch.artifacts;
+        record.artifacts = artifacts;
         record.repeat = command_line();
+        eprintln!("Measuring {name}:");
         let mut progress = bench::Progress::new(std::io::stderr().is_terminal());
-        let program = program(batch.suite)?;
+        let program = program(part.suite)?;
         let ended = run::run(&mut record, &folder, &program, &plan, &self.interrupted, |event| progress.on(event))?;
         progress.finish();
         drop(scratch);
@@ -341,15 +382,9 @@ fn placed(host: &Host, only: Family) -> Result<Placement> {
 }
 
 /// Why no times can be compared on this machine now.
-fn unfit(host: &Host) -> Option<String> {
-    if host.cpus.len() < 2 {
-        return Some("there is one CPU, which server and load generator would share".to_owned());
-    }
-    let (busy, steal) = host::disturbance(Duration::from_secs(2));
-    if steal > STEAL_MAX {
-        return Some(format!("the hypervisor gives {:.0} % of the CPUs to others", steal * 100.0));
-    }
-    (busy > BUSY_MAX).then(|| {
-        format!("something else uses {:.0} % of the CPUs; end it, or wait for it, and compare again", busy * 100.0)
-    })
+fn unfit() -> Result<Option<String>> {
+    let findings = doctor::findings(&doctor::Readings::take(&layout::target_folder()?, DOCTOR_WINDOW));
+    let problems = findings.iter().filter(|finding| finding.level == doctor::Level::Problem);
+    let told: Vec<String> = problems.map(|finding| format!("{}: {}", finding.subject, finding.reading)).collect();
+    Ok((!told.is_empty()).then(|| format!("{} (`cargo xtask doctor` tells more)", told.join("; "))))
 }
