@@ -47,14 +47,16 @@ impl Checkout {
         Ok(Self { place: Place { root, target, flags: all }, hash: hash.to_owned(), made_with, is_there: false })
     }
 
-    /// Builds a package with one binary, or finds that of an earlier call; returns a copy that later builds do not replace.
-    pub(super) fn build(&mut self, request: &Request<'_>, rustc: &str) -> Result<PathBuf> {
+    /// Builds a package with one binary, after `say`, or finds that of an earlier call; returns a copy that later builds do not
+    /// replace.
+    pub(super) fn build(&mut self, request: &Request<'_>, rustc: &str, say: impl FnOnce()) -> Result<PathBuf> {
         let kept = kept(&self.hash, &self.made_with, request, rustc)?;
         if kept.is_file() {
             // It is young again, and outlives those that nobody asks for.
             let _ = fs::File::options().append(true).open(&kept).and_then(|file| file.set_modified(SystemTime::now()));
             return Ok(kept);
         }
+        say();
         self.check_out()?;
         let built = request.build_at(&self.place)?;
         keep(&built, &kept)?;

@@ -96,16 +96,17 @@ impl Side {
                         bail!("target {} is not built here, so it has no commits to compare", entry.name)
                     };
                     let label = source.label();
-                    say(&format!("Building {package} of {label} (profile {}).", wanted.profile));
                     let binary = entry.binary.as_deref().unwrap_or(package);
                     let request =
                         Request { binary, features: &self.version.features, ..Request::new(package, wanted.profile) };
-                    let plain = checkout.build(&request, &wanted.host.rustc)?;
+                    let plain = checkout
+                        .build(&request, &wanted.host.rustc, || say(&format!("Building {package} of {label}.")))?;
                     let counts = wanted.counted && entry.binary.is_none();
                     let counting = counts.then(|| {
-                        say(&format!("Building {package} of {label}, counting its allocations."));
                         let features = [self.version.features.as_slice(), &["count-allocations"]].concat();
-                        checkout.build(&Request { features: &features, ..request }, &wanted.host.rustc)
+                        let request = Request { features: &features, ..request };
+                        let counting = || say(&format!("Building {package} of {label}, counting its allocations."));
+                        checkout.build(&request, &wanted.host.rustc, counting)
                     });
                     (plain, counting.transpose()?)
                 }

@@ -180,7 +180,7 @@ pub fn side_by_side(first: &[&Record], second: &[&Record], history: &History) ->
         let again = second.iter().find(|again| again.suite == record.suite).copied();
         for lane in lanes(record) {
             let is_control = lane.role == Role::Control;
-            for case in &record.cases {
+            for case in record.cases.iter().filter(|case| !sound::lacks_base(record, &lane.name, case)) {
                 let found = lane_rows(record, again, &lane, case, history);
                 if is_control { &mut controls } else { &mut rows }.extend(found);
             }

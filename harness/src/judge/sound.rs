@@ -54,6 +54,12 @@ pub(super) fn gaps(record: &Record) -> Vec<String> {
     gaps.map(|check| format!("{} does not serve {}: {}", check.target, check.test, check.problems.join("; "))).collect()
 }
 
+/// Whether there is nothing to compare a lane with in a case.
+pub(super) fn lacks_base(record: &Record, lane: &str, case: &Case) -> bool {
+    let base = format!("{lane}{BASE}");
+    record.verifications.iter().any(|check| check.target == base && check.test == case.test && is_gap(record, check))
+}
+
 /// Whether a wrong answer is the base's alone: the head may be what mends it, or what serves the case for the first time.
 fn is_gap(record: &Record, check: &Verification) -> bool {
     let Some(lane) = check.target.strip_suffix(BASE) else { return false };

@@ -96,6 +96,9 @@ pub(crate) struct Measured {
     /// Compare only times, or only counts.
     #[arg(long, value_name = "FAMILY", value_parser = bench::family)]
     pub(crate) only: Option<Family>,
+    /// Take times although `cargo xtask doctor` finds that they would mislead here.
+    #[arg(long)]
+    pub(crate) anyway: bool,
     /// The profile that the servers are built with.
     #[arg(long, default_value = "lto-fat", value_parser = PossibleValuesParser::new(build::PROFILES))]
     pub(crate) profile: String,
@@ -265,6 +268,7 @@ impl Session {
             }
             if part.only == Family::Times
                 && timed
+                && !self.measured.anyway
                 && let Some(why) = unfit()?
             {
                 comparison.notes.push(format!("Times were not compared: {why}."));
