@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use armature_core::{Limits, Server};
-use probe::{Control, Options, Switch, control};
+use probe::{Control, Options, control, options::Switch};
 use workload::{database::Database, listen};
 
 /// Whose locked versions the ready line names.
