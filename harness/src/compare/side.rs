@@ -104,7 +104,7 @@ impl Side {
                     let counts = wanted.counted && entry.binary.is_none();
                     let counting = counts.then(|| {
                         let features = [self.version.features.as_slice(), &["count-allocations"]].concat();
-                        let request = Request { features: &features, ..request };
+                        let request = Request { features: &features, line_tables: true, ..request };
                         let counting = || say(&format!("Building {package} of {label}, counting its allocations."));
                         checkout.build(&request, &wanted.host.rustc, counting)
                     });
@@ -113,13 +113,10 @@ impl Side {
                 (Source::Commit { .. } | Source::Record(_), None) => bail!("target {} cannot be built", entry.name),
             };
             let described = Entry { name: name.clone(), ..entry.clone() };
-            for program in [Some(&binary), counting.as_ref()].into_iter().flatten() {
-                built.artifacts.push(build::describe_artifact(
-                    &described,
-                    program,
-                    wanted.profile,
-                    &wanted.host.rustc,
-                )?);
+            for (program, counting) in [(Some(&binary), false), (counting.as_ref(), true)] {
+                let Some(program) = program else { continue };
+                let artifact = build::describe_artifact(&described, program, wanted.profile, &wanted.host.rustc)?;
+                built.artifacts.push(Artifact { counting, ..artifact });
             }
             let mut target = entry.target(&name, &binary, counting.as_deref());
             for command in [&mut target.command, &mut target.counting] {

@@ -77,8 +77,7 @@ pub(super) fn build(entries: &[Entry], profile: &str, host: &Host, counted: bool
     }
     if needs.seeder {
         step("workload-seed", "it fills the database and reads it behind the servers' backs (profile release)");
-        let seeder = Request { binary: "workload-seed", features: &["database"], ..Request::new("workload", profile) };
-        prepared.seeder = seeder.build()?;
+        prepared.seeder = seeder(profile)?;
     }
     for entry in entries {
         let own =
@@ -103,13 +102,18 @@ pub(super) fn build(entries: &[Entry], profile: &str, host: &Host, counted: bool
     Ok(prepared)
 }
 
+/// The program that fills and dumps the database.
+pub(crate) fn seeder(profile: &str) -> Result<PathBuf> {
+    Request { binary: "workload-seed", features: &["database"], ..Request::new("workload", profile) }.build()
+}
+
 /// What would be measured, with nothing built: for a suite to say how long it would take.
 pub(super) fn unbuilt(entries: &[Entry], counted: bool) -> Prepared {
     let nowhere = Path::new("/not/built");
     let unbuilt = |entry: &Entry| {
         let counting = (counted && entry.package.is_some()).then_some(nowhere);
         // Nothing is started of it, nor of a server that is there already.
-        Target { command: Vec::new(), ..target(entry, nowhere, counting) }
+        Target { command: Vec::new(), ..entry.target(&entry.name, nowhere, counting) }
     };
     Prepared {
         targets: entries.iter().map(unbuilt).collect(),

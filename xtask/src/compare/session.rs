@@ -51,7 +51,14 @@ impl Part {
 }
 
 /// What a request costs.
-pub(crate) const COUNTS: Part = Part { folder: "counts", suite: "engine", only: Family::Counts, cases: &[] };
+///
+/// Routes without a database: what one costs with it depends on the database's own tables, and is counted when it is named.
+pub(crate) const COUNTS: Part = Part {
+    folder: "counts",
+    suite: "allocation",
+    only: Family::Counts,
+    cases: &["plaintext", "json", "health", "users", "echo", "download"],
+};
 
 /// What a request leaves behind.
 pub(crate) const LEAKS: Part =
@@ -68,6 +75,9 @@ pub(crate) const DROPS: Part = Part {
     only: Family::Times,
     cases: &["own-request", "own-response", "own-body"],
 };
+
+/// What the cases that take a database are called by.
+const DATABASE: &[&str] = &["db", "queries", "fortunes", "updates", "cached"];
 
 /// What a comparison measures unless told otherwise.
 pub(crate) const PARTS: &[Part] = &[COUNTS, LEAKS, TIMES];
@@ -202,7 +212,7 @@ impl Session {
         let mut side = Side::new(HEAD, source.into())?;
         let entries = self.entries(COUNTS.suite)?;
         let Some(built) = self.build_side(&mut side, "head", &entries, true)? else { return Ok(None) };
-        let cases = self.measured.cases.clone();
+        let cases = self.cases(COUNTS)?;
         self.run(COUNTS, COUNTS.folder, cases, built.targets, built.artifacts, &folder)
     }
 
@@ -335,6 +345,8 @@ impl Session {
         let folder = folder.join(name);
         fs::create_dir_all(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
         let scratch = bench::scratch_folder(&folder, false)?;
+        let takes_database = cases.iter().any(|case| DATABASE.iter().any(|family| case.starts_with(family)));
+        let seeder = if takes_database { bench::seeder(&self.measured.profile)? } else { PathBuf::new() };
         let plan = Plan {
             folder: scratch.path().to_path_buf(),
             targets,
@@ -349,7 +361,7 @@ impl Session {
             database: Database::Sqlite,
             placement: placed(&self.host, part.only)?,
             loadgen: Request::new("loadgen", "release").build()?,
-            seeder: PathBuf::new(),
+            seeder,
             runner: PathBuf::new(),
             only: Some(part.only),
             // Another order, and other choices, for a batch that is to be independent.

@@ -33,6 +33,7 @@ pub(crate) struct Workspace {
 const PACKAGES: &[(&str, &str, &str)] = &[
     ("comparisons/hyper", "target-hyper", "fn main() { println!(\"0 0 9000 0\"); }"),
     ("harness/loadgen", "loadgen", "fn main() {}"),
+    ("suites/allocation", "suite-allocation", SUITE),
     ("suites/engine", "suite-engine", SUITE),
     ("suites/memory-leak", "suite-memory-leak", SUITE),
 ];
