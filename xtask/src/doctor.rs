@@ -15,7 +15,9 @@ use harness::{
     layout,
 };
 
-use crate::output;
+use crate::{compare::Measured, output};
+
+mod noise;
 
 /// Long enough for a hundred clock ticks a CPU, so that shares are read to a per cent.
 const WINDOW: Duration = Duration::from_secs(1);
@@ -23,15 +25,23 @@ const WINDOW: Duration = Duration::from_secs(1);
 /// Say whether this machine is fit to measure, and what to do about each finding.
 #[derive(Debug, Args)]
 #[command(after_help = "Exit code: 0 when times may be taken here, 1 when not (counts still work).\n\n\
-                  Examples:\n  cargo xtask doctor\n  cargo xtask doctor --json | jq '.findings[] | select(.level != \"ok\")'")]
+                  Examples:\n  cargo xtask doctor\n  cargo xtask doctor --noise --pairs 20    which effects can be told here, and how many pairs each needs\n  cargo xtask doctor --json | jq '.findings[] | select(.level != \"ok\")'")]
 pub(crate) struct Doctor {
     /// Print findings and readings as one JSON object
     #[arg(long)]
     json: bool,
+    /// Measure what a comparison could see here: one binary on both sides, for some minutes.
+    #[arg(long)]
+    noise: bool,
+    #[command(flatten, next_help_heading = "With --noise")]
+    measured: Measured,
 }
 
 impl Doctor {
     pub(crate) fn run(self) -> Result<ExitCode> {
+        if self.noise {
+            return noise::run(&self.measured, self.json);
+        }
         let readings = Readings::take(&layout::target_folder()?, WINDOW);
         let findings = findings(&readings);
         let fit = fit_to_time(&findings);

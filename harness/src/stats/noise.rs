@@ -4,7 +4,7 @@
 use super::bootstrap::{median, seed};
 
 /// (z(1 − α/2) + z(power)) for α = 0.01 and a power of 0.9: 2.576 + 1.282.
-const DETECTABLE: f64 = 3.858;
+pub const DETECTABLE: f64 = 3.858;
 
 /// No floor is lower: below it lie differences of layout that every rebuild has.
 pub const FLOOR_MIN: f64 = 0.005;

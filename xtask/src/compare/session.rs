@@ -22,7 +22,7 @@ use harness::{
     compare::{self, AGAIN, Built, Comparison, Side, SideFacts, Source, Version, Wanted},
     doctor,
     host::Host,
-    judge::{self, BASE, HEAD},
+    judge::{self, BASE, HEAD, History, Judgement},
     layout, name, placement,
     record::Record,
     run::{self, Ended},
@@ -214,6 +214,14 @@ impl Session {
         let Some(built) = self.build_side(&mut side, "head", &entries, true)? else { return Ok(None) };
         let cases = self.cases(COUNTS)?;
         self.run(COUNTS, COUNTS.folder, cases, built.targets, built.artifacts, &folder)
+    }
+
+    /// One source on both sides of a part, whose difference is noise; `None` after Ctrl-C.
+    pub(crate) fn alike(&self, part: Part, source: Source) -> Result<Option<Judgement>> {
+        let folder = self.folder(&run::new_id("noise", SystemTime::now()))?;
+        let Some(sides) = self.build(source.clone().into(), source.into())? else { return Ok(None) };
+        let record = self.run_part(part, part.folder, self.cases(part)?, &sides[0], &folder)?;
+        Ok(record.map(|record| judge::side_by_side(&[&record], &[], &History::new())))
     }
 
     fn folder(&self, id: &str) -> Result<PathBuf> {
