@@ -185,7 +185,9 @@ fn figures(record: &Record, case: &Case, target: &str) -> BTreeMap<String, f64> 
     let mut unstable = BTreeSet::new();
     for sample in record.samples.iter().filter(|sample| sample.case == case.id && sample.target == target) {
         for (metric, figure) in &sample.metrics {
-            if matches!(judge::rule(metric), Some(Rule::Count { .. })) && figure.is_finite() && *figure >= 0.0 {
+            if let Some(Rule::Count { .. }) = judge::rule(metric)
+                && figure.is_finite()
+            {
                 found.entry(metric.clone()).or_default().push(*figure);
             }
         }
@@ -196,7 +198,7 @@ fn figures(record: &Record, case: &Case, target: &str) -> BTreeMap<String, f64> 
         .into_iter()
         .filter_map(|(metric, figures)| {
             let figure = stats::median(&figures)?;
-            Some((metric, (figure * 1000.0).round() / 1000.0))
+            Some((metric, (figure.max(0.0) * 1000.0).round() / 1000.0))
         })
         .collect()
 }

@@ -45,6 +45,11 @@ impl Count {
     }
 }
 
+/// A figure that a count may be: nothing or more. A slope of nothing may come out below it by as much as two may lie apart.
+pub(super) fn possible(figure: f64, slack: f64) -> Option<f64> {
+    (figure.is_finite() && figure >= -slack).then(|| figure.max(0.0))
+}
+
 /// Few digits, for people.
 pub(super) fn rounded(value: f64) -> f64 {
     if value == 0.0 || !value.is_finite() {
@@ -74,6 +79,19 @@ mod tests {
         ] {
             let count = Count::of(base, head, share, slack, history);
             assert_eq!(count.verdict(Better::Lower).0, expected, "{name}: {count:?}");
+        }
+    }
+
+    #[test]
+    fn a_count_is_nothing_or_more() {
+        for (figure, slack, expected) in [
+            (3.0, 0.0, Some(3.0)),
+            (-0.008, 1.0, Some(0.0)),
+            (-0.02, 0.01, None),
+            (f64::NAN, 1.0, None),
+            (f64::INFINITY, 1.0, None),
+        ] {
+            assert_eq!(possible(figure, slack), expected, "{figure}");
         }
     }
 

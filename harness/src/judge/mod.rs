@@ -234,7 +234,7 @@ pub fn budgeted(record: &Record, case: &Case, target: &str, name: &str, metric: 
         return row.without(Verdict::Inconclusive, format!("it is unstable: {reason}"), true);
     }
     let figures: Vec<f64> = own.iter().filter_map(|sample| sample.metrics.get(metric)).copied().collect();
-    let Some(figure) = stats::median(&figures).filter(|figure| figure.is_finite()) else {
+    let Some(figure) = stats::median(&figures).and_then(|figure| count::possible(figure, slack)) else {
         return row.without(Verdict::Broken, "there is a budget and no figure".to_owned(), true);
     };
     let count = Count::of(budget, figure, share, slack, &[]);
@@ -339,7 +339,7 @@ impl Unjudged<'_> {
         let figures = [base, head].map(|samples| {
             let figures: Vec<f64> =
                 samples.iter().filter_map(|sample| sample.metrics.get(self.metric)).copied().collect();
-            stats::median(&figures).filter(|figure| figure.is_finite() && *figure >= 0.0)
+            stats::median(&figures).and_then(|figure| count::possible(figure, slack))
         });
         let [Some(base), Some(head)] = figures else {
             return self.without(Verdict::Broken, missing_side(figures).to_owned(), true);

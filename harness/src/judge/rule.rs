@@ -33,9 +33,12 @@ const RULES: &[(&str, Rule)] = &[
     ("instructions_per_operation", Rule::Count { share: 0.005, slack: 0.0 }),
     // At saturation, where it depends a little on who waits for whom.
     ("system_calls_per_request", Rule::Count { share: 0.05, slack: 0.0 }),
+    // What a worker does besides, over the requests of a window.
+    ("system_calls_per_lone_request", Rule::Count { share: 0.0, slack: 0.05 }),
     // Less than one in a hundred requests: what a pool or a table does now and then.
     ("allocations_per_request", Rule::Count { share: 0.0, slack: 0.01 }),
     ("allocated_bytes_per_request", Rule::Count { share: 0.0, slack: 1.0 }),
+    ("live_bytes_per_request", Rule::Count { share: 0.0, slack: 1.0 }),
     ("bytes_per_idle_connection", Rule::Count { share: 0.005, slack: 1.0 }),
     // The lower end of an interval: 16 bytes of every thousandth request are 0.016.
     ("leaked_bytes_per_request_low", Rule::Count { share: 0.0, slack: 0.005 }),
