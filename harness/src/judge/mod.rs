@@ -25,6 +25,10 @@ pub use rule::{Rule, of as rule};
 pub use sound::{other_machine, unsound};
 pub use time::{PAIRS_MIN, Time};
 
+/// A budget was counted at another moment: what a server does by the clock, under a tool that makes it fifty times slower, falls on
+/// fewer or more requests with the machine's load. Seen: 0.43 % between two blessings of one commit. So it gets twice the share.
+const BUDGET_SHARES: f64 = 2.0;
+
 /// What stands behind the name of a target on the base's side.
 pub const BASE: &str = "@base";
 
@@ -237,7 +241,7 @@ pub fn budgeted(record: &Record, case: &Case, target: &str, name: &str, metric: 
     let Some(figure) = stats::median(&figures).and_then(|figure| count::possible(figure, slack)) else {
         return row.without(Verdict::Broken, "there is a budget and no figure".to_owned(), true);
     };
-    let count = Count::of(budget, figure, share, slack, &[]);
+    let count = Count::of(budget, figure, share * BUDGET_SHARES, slack, &[]);
     let (verdict, reason) = count.verdict(row.better());
     Row { evidence: Some(Evidence::Count(count)), ..row.without(verdict, format!("budget: {reason}"), true) }
 }
