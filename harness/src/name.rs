@@ -2,6 +2,11 @@
 
 use std::fmt;
 
+use anyhow::{Result, bail};
+
+/// Names that are told when the one wanted is not there: about a screen of them.
+const TOLD_MAX: usize = 20;
+
 /// A name that is not known: a mistake on the command line, not of the program.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unknown(String);
@@ -29,9 +34,45 @@ impl fmt::Display for Unknown {
 
 impl std::error::Error for Unknown {}
 
+/// Which of the names `known`, oldest first, is meant by a whole one, by how one begins, or by `latest`.
+///
+/// # Errors
+/// When it is none of them, or may be several.
+pub fn meant<'a>(kind: &str, wanted: &str, known: &[&'a str]) -> Result<&'a str> {
+    let begin = |name: &&&str| name.starts_with(wanted);
+    let found: Vec<&str> = match known.iter().find(|name| **name == wanted) {
+        Some(whole) => vec![whole],
+        None if wanted == "latest" => known.last().copied().into_iter().collect(),
+        None => known.iter().filter(begin).copied().collect(),
+    };
+    match found.as_slice() {
+        [name] => Ok(name),
+        [] => Err(Unknown::new(kind, wanted, known.iter().rev().take(TOLD_MAX).copied()).into()),
+        several => bail!(
+            "`{wanted}` begins the ids of {} {kind}s: {}; write more of it",
+            several.len(),
+            several.iter().rev().take(TOLD_MAX).copied().collect::<Vec<_>>().join(", ")
+        ),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_goes_by_its_beginning() {
+        let known = ["a-1", "a-12", "b"];
+        for (wanted, expected) in
+            [("a-1", Some("a-1")), ("a-12", Some("a-12")), ("b", Some("b")), ("latest", Some("b"))]
+        {
+            assert_eq!(meant("run", wanted, &known).ok(), expected, "{wanted}");
+        }
+        let several = meant("run", "a", &known).unwrap_err();
+        assert!(several.to_string().contains("begins the ids of 2 runs: a-12, a-1;") && !several.is::<Unknown>());
+        assert!(meant("run", "c", &known).unwrap_err().is::<Unknown>());
+        assert!(meant("run", "latest", &[]).unwrap_err().is::<Unknown>());
+    }
 
     #[test]
     fn suggests_the_nearest_and_lists_all() {

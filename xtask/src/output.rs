@@ -15,3 +15,8 @@ pub(crate) fn print(text: &str) -> Result<()> {
         outcome => outcome.context("standard output cannot be written to"),
     }
 }
+
+/// Without control characters, which a document from elsewhere could drive the terminal with.
+pub(crate) fn plain(line: &str) -> String {
+    line.chars().map(|character| if character.is_control() { '?' } else { character }).collect()
+}

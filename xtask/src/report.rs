@@ -10,16 +10,12 @@ use std::{
 use anyhow::{Context, Result, bail};
 use clap::{Parser, ValueEnum};
 use harness::{
-    file, layout,
-    name::Unknown,
-    record::{self, Found, Record, Status},
+    file, layout, name,
+    record::{self, Record, Status},
 };
 use reports::{Report as Rendering, Style};
 
 use crate::output;
-
-/// Ids that are named when the one wanted is not there: the latest, about a screen of them.
-const NAMED_MAX: usize = 20;
 
 /// Show a run again, from its record alone.
 ///
@@ -135,7 +131,7 @@ fn list(runs: &Path) -> Result<()> {
             }
             Err(error) => format!("{}  cannot be read: {}", run.id, error.root_cause()),
         };
-        text.push_str(&plain(&line));
+        text.push_str(&output::plain(&line));
         text.push('\n');
     }
     output::print(&text)
@@ -148,31 +144,11 @@ fn find(name: &str, runs: &Path) -> Result<PathBuf> {
         return Ok(path.to_path_buf());
     }
     let found = record::list(runs)?;
-    if name == "latest" {
-        return match found.into_iter().next_back() {
-            Some(run) => Ok(run.folder),
-            None => bail!("no runs in {}; `cargo xtask bench --quick` makes one", runs.display()),
-        };
+    if name == "latest" && found.is_empty() {
+        bail!("no runs in {}; `cargo xtask bench --quick` makes one", runs.display());
     }
-    if let Some(run) = found.iter().find(|run| run.id == name) {
-        return Ok(run.folder.clone());
-    }
-    let begin: Vec<&Found> = found.iter().filter(|run| run.id.starts_with(name)).collect();
-    match begin.as_slice() {
-        [run] => Ok(run.folder.clone()),
-        [] => {
-            let latest = found.iter().rev().take(NAMED_MAX).map(|run| run.id.as_str());
-            Err(Unknown::new("run", name, latest))
-                .with_context(|| format!("runs are in {}, `--list` shows them all", runs.display()))
-        }
-        several => {
-            let ids: Vec<&str> = several.iter().map(|run| run.id.as_str()).collect();
-            bail!("`{name}` begins the ids of {} runs: {}; write more of it", ids.len(), ids.join(", "))
-        }
-    }
-}
-
-/// Without control characters, which a record could drive the terminal with.
-fn plain(line: &str) -> String {
-    line.chars().map(|character| if character.is_control() { '?' } else { character }).collect()
+    let ids: Vec<&str> = found.iter().map(|run| run.id.as_str()).collect();
+    let id = name::meant("run", name, &ids)
+        .with_context(|| format!("runs are in {}, `--list` shows them all", runs.display()))?;
+    Ok(runs.join(id))
 }
