@@ -1,6 +1,6 @@
 //! Provides the database that a plan asks for: an SQLite file, a private PostgreSQL cluster, or a server that is there.
 //!
-//! The lab does not link a database driver; the tables are made by `workload-seed`, the same code that the servers use.
+//! The tables are made by `workload-seed`, the same code that the servers use; the driver that the lab links is for `history`.
 
 use std::{
     collections::BTreeMap,
@@ -125,9 +125,9 @@ pub(crate) fn run_seeder(seeder: &Path, arguments: &[&str]) -> Result<String> {
     bail!("{} ({})", String::from_utf8_lossy(&output.stderr).trim(), describe(output.status))
 }
 
-/// A PostgreSQL server of our own.
+/// A PostgreSQL server of our own; it ends when this is dropped.
 #[derive(Debug)]
-struct Cluster {
+pub struct Cluster {
     server: Child,
     port: u16,
     version: String,
@@ -136,7 +136,11 @@ struct Cluster {
 }
 
 impl Cluster {
-    fn start(folder: &Path, cpus: &[usize], demand: Demand) -> Result<Self> {
+    /// Makes a cluster in `folder` and starts it on a port that the system chooses.
+    ///
+    /// # Errors
+    /// When PostgreSQL is not installed, or does not start.
+    pub fn start(folder: &Path, cpus: &[usize], demand: Demand) -> Result<Self> {
         let binaries = postgres_binaries().with_context(|| {
             format!("no PostgreSQL server binaries in PATH or /usr/lib/postgresql; {POSTGRES_CURE}")
         })?;
@@ -189,7 +193,9 @@ impl Cluster {
         }
     }
 
-    fn url(&self) -> String {
+    /// What a client is told.
+    #[must_use]
+    pub fn url(&self) -> String {
         format!("postgres://armature@127.0.0.1:{}/postgres?sslmode=disable", self.port)
     }
 

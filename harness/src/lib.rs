@@ -10,6 +10,7 @@ pub mod count;
 pub mod database;
 pub mod doctor;
 pub mod file;
+pub mod history;
 pub mod host;
 pub mod judge;
 pub mod layout;

@@ -148,6 +148,28 @@ fn row(record: &Record, case: &str, test: &str, target: &str, role: Role) -> Row
     row
 }
 
+/// What a figure is of: target, case and metric.
+pub(crate) type Place = (String, String, String);
+
+/// The median of each figure over the rounds in which it is not void, and the number of those rounds; without targets that
+/// answered wrong.
+pub(crate) fn medians(record: &Record) -> Vec<(Place, f64, u32)> {
+    let mut medians = Vec::new();
+    for case in &record.cases {
+        let targets = record.plan.targets.iter().map(|target| &target.name);
+        for target in targets.filter(|target| !disqualified(record, &case.id, &case.test, target)) {
+            let own = samples(record, &case.id, target);
+            for metric in names(&own) {
+                let values: Vec<f64> = own.iter().filter_map(|sample| usable(sample, &metric)).collect();
+                let Some(median) = stats::median(&values) else { continue };
+                let rounds = u32::try_from(values.len()).unwrap_or(u32::MAX);
+                medians.push(((target.clone(), case.id.clone(), metric), median, rounds));
+            }
+        }
+    }
+    medians
+}
+
 fn samples<'a>(record: &'a Record, case: &str, target: &str) -> Vec<&'a Sample> {
     record.samples.iter().filter(|sample| sample.case == case && sample.target == target).collect()
 }

@@ -28,7 +28,7 @@ use harness::{
 use probe::suite::{Database, Depth, Family, Plan};
 use reports::{Report, Style};
 
-use crate::output;
+use crate::{history, output};
 
 mod prepare;
 mod progress;
@@ -223,7 +223,12 @@ impl Bench {
         let ended = measure(&mut record, &folder, &suite.program, &plan, interrupted)?;
         drop(scratch);
         let kept = record.write(&folder);
-        let code = self.conclude(&record, &folder, ended)?;
+        let concluded = self.conclude(&record, &folder, ended);
+        // Last, because a database may keep one waiting.
+        if kept.is_ok() && ended != Ended::Interrupted {
+            history::remember(&record);
+        }
+        let code = concluded?;
         kept.map(|()| code)
     }
 

@@ -13,7 +13,7 @@ use harness::{
 };
 use reports::Style;
 
-use crate::{bench::INTERRUPTED, output};
+use crate::{bench::INTERRUPTED, history, output};
 
 mod session;
 
@@ -71,7 +71,10 @@ impl Compare {
         let _lock = Lock::take(&crate::command_line())?;
         match Session::new(&self.measured, PARTS, None)?.compare(base.into(), head.into())? {
             Outcome::Interrupted => Ok(ExitCode::from(INTERRUPTED)),
-            Outcome::Judged(comparison, folder) => self.form.keep(&comparison, &folder),
+            Outcome::Judged(comparison, folder) => {
+                history::remember_head(&comparison, &folder);
+                self.form.keep(&comparison, &folder)
+            }
         }
     }
 }

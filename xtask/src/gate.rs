@@ -13,6 +13,7 @@ use harness::{
 use crate::{
     bench::INTERRUPTED,
     compare::{Form, Measured, Outcome, PARTS, Session},
+    history,
 };
 
 /// Hold the tree to its base and to suites/budgets.toml; the exit code is the verdict.
@@ -51,9 +52,13 @@ impl Gate {
         let head = Source::tree()?;
         let base = self.base.as_deref().map_or_else(|| Source::default_base(&head), Source::named)?;
         let _lock = Lock::take(&crate::command_line())?;
-        match Session::new(&self.measured, PARTS, Some(budgets))?.compare(base.into(), head.into())? {
+        let session = Session::new(&self.measured, PARTS, Some(budgets))?.with_history();
+        match session.compare(base.into(), head.into())? {
             Outcome::Interrupted => Ok(ExitCode::from(INTERRUPTED)),
-            Outcome::Judged(comparison, folder) => self.form.keep(&comparison, &folder),
+            Outcome::Judged(comparison, folder) => {
+                history::remember_head(&comparison, &folder);
+                self.form.keep(&comparison, &folder)
+            }
         }
     }
 }

@@ -12,6 +12,7 @@ mod completions;
 mod doctor;
 mod fuzz;
 mod gate;
+mod history;
 mod output;
 mod prove_gate;
 mod report;
@@ -39,6 +40,7 @@ enum Command {
     Doctor(doctor::Doctor),
     Fuzz(fuzz::Fuzz),
     Gate(gate::Gate),
+    History(history::History),
     ProveGate(prove_gate::ProveGate),
     Report(report::Report),
     Test(test::Test),
@@ -54,6 +56,7 @@ fn main() -> ExitCode {
         Command::Doctor(command) => command.run(),
         Command::Fuzz(command) => command.run(),
         Command::Gate(command) => command.run(),
+        Command::History(command) => command.run(),
         Command::ProveGate(command) => command.run(),
         Command::Report(command) => command.run(),
         Command::Test(command) => command.run(),

@@ -12,7 +12,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use harness::record::{Record, Status};
+use harness::{
+    history::{self, Place},
+    record::{Record, Status},
+};
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
@@ -72,6 +75,7 @@ impl Bench {
             command.env("ARMATURE_POSTGRES_BIN", folder);
         }
         command.args(&self.arguments).env("NO_COLOR", "1").env(MARK, self.folder.path()).stdin(Stdio::null());
+        command.env(history::VARIABLE, self.folder.path().join("history.db"));
         command
     }
 
@@ -259,6 +263,25 @@ fn a_full_disk_leaves_the_record_whole_and_the_figures_shown() {
     assert!(ran.stdout.contains("hyper"), "{}", ran.stdout);
     let left: Vec<PathBuf> = fs::read_dir(ran.folder.path().join("run")).unwrap().flatten().map(|e| e.path()).collect();
     assert!(left.iter().all(|path| !path.to_string_lossy().contains(".draft-")), "{left:?}");
+}
+
+#[test]
+fn a_run_is_in_the_history_or_it_is_said_that_it_is_not() {
+    let ran = Bench::new(&faulty("none")).arguments(&["--case", "json"]).run();
+    ran.expect(0, &[]);
+    let place = Place::File(ran.folder.path().join("history.db"));
+    let mut store = history::open(&place, &[], |word| panic!("{word}")).unwrap();
+    let entry = store.find(&ran.record().id).unwrap().expect("the run is recorded");
+    assert!(entry.run.complete && entry.run.commit == ran.record().commit, "{entry:?}");
+    let of_faulty =
+        |metric: &str| entry.figures.iter().any(|figure| figure.target == "faulty" && figure.metric == metric);
+    assert!(of_faulty("requests_per_s") && of_faulty("cpu_us_per_request"), "{entry:?}");
+
+    let bench = Bench::new(&faulty("none")).arguments(&["--case", "json"]);
+    fs::create_dir(bench.folder.path().join("history.db")).unwrap();
+    let ran = bench.run();
+    ran.expect(0, &["note: this is not in the history", "cargo xtask history import"]);
+    assert_eq!(ran.record().status, Status::Complete, "the run itself is kept");
 }
 
 #[test]

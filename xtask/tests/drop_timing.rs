@@ -45,6 +45,7 @@ impl Bench {
             fs::write(&file, lab).unwrap();
             command.arg("--lab").arg(file);
         }
+        command.env(harness::history::VARIABLE, self.folder.path().join("history.db"));
         command.arg("--out").arg(self.run_folder()).env("NO_COLOR", "1").stdin(Stdio::null()).output().unwrap()
     }
 

@@ -78,6 +78,7 @@ impl Bench {
         command.args(["bench", "--suite", "micro", "--quick", "--profile", "light"]).args(arguments);
         command.arg("--lab").arg(self.folder.path().join("lab.toml")).arg("--out").arg(self.run_folder());
         command.env("NO_COLOR", "1").env(MARK, self.folder.path()).stdin(Stdio::null());
+        command.env(harness::history::VARIABLE, self.folder.path().join("history.db"));
         if let Some(path) = &self.path {
             command.env("PATH", path);
         }

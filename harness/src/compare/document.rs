@@ -12,7 +12,7 @@ use crate::{
     build::Artifact,
     file,
     host::Host,
-    judge::{self, HEAD, History, Judgement},
+    judge::{self, HEAD, History, Judgement, Series},
     record::Record,
     run,
 };
@@ -47,6 +47,9 @@ pub struct Comparison {
     pub head: SideFacts,
     /// Whether the sides have the same binaries, so that nothing was run.
     pub identical: bool,
+    /// Figures of earlier commits on this machine, which say how far a count has always wandered.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier: Vec<Series>,
     /// What was concluded; `None` where nothing was run.
     pub judgement: Option<Judgement>,
     /// What a reader should know.
@@ -62,6 +65,9 @@ pub struct SideFacts {
     pub label: String,
     /// Full hash of the commit, if it is one.
     pub commit: Option<String>,
+    /// Whether it is that commit as people build it: nothing uncommitted, and no features, flags or arguments of its own.
+    #[serde(default)]
+    pub clean: bool,
     /// The binaries.
     pub artifacts: Vec<Artifact>,
 }
@@ -73,6 +79,7 @@ impl Comparison {
         let now = run::timestamp(SystemTime::now());
         let facts = |record: Record| SideFacts {
             label: format!("run {}", record.id),
+            clean: record.commit.as_ref().is_some_and(|commit| !commit.dirty),
             commit: record.commit.map(|commit| commit.hash),
             artifacts: record.artifacts,
         };
@@ -86,6 +93,7 @@ impl Comparison {
             base: facts(base),
             head: facts(head),
             identical: false,
+            earlier: Vec::new(),
             judgement: Some(judgement),
             notes: Vec::new(),
             runs: Vec::new(),
@@ -102,7 +110,9 @@ impl Comparison {
         let batch = |again: bool| -> Vec<&Record> {
             records.iter().filter(|(name, _)| name.ends_with(AGAIN) == again).map(|(_, record)| record).collect()
         };
-        let mut judgement = judge::side_by_side(&batch(false), &batch(true), &History::new());
+        let place = |series: &Series| (series.target.clone(), series.case.clone(), series.metric.clone());
+        let history: History = self.earlier.iter().map(|series| (place(series), series.figures.clone())).collect();
+        let mut judgement = judge::side_by_side(&batch(false), &batch(true), &history);
         for (_, record) in &records {
             judgement.add_problems(judge::other_machine(&self.host, &record.host));
             let said = record.notes.iter().filter(|note| !self.notes.contains(note)).cloned().collect::<Vec<_>>();

@@ -37,6 +37,14 @@ pub struct Version {
     pub arguments: Vec<String>,
 }
 
+impl Version {
+    /// Whether it is a commit as people build it.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.source.is_committed() && self.features.is_empty() && self.flags.is_empty() && self.arguments.is_empty()
+    }
+}
+
 impl From<Source> for Version {
     fn from(source: Source) -> Self {
         Self { source, features: Vec::new(), flags: Vec::new(), arguments: Vec::new() }

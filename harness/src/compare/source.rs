@@ -11,6 +11,9 @@ use anyhow::{Context, Result, bail};
 
 use crate::{layout, record};
 
+/// The name of a commit that was made of a tree with changes.
+const UNCOMMITTED: &str = "the tree as it stands";
+
 /// One side, as it was named.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
@@ -79,8 +82,8 @@ impl Source {
         ];
         git(&["add", "--all"], scratch)?;
         let tree = git(&["write-tree"], scratch)?;
-        let hash = git(&["commit-tree", &tree, "-p", &head, "-m", "the tree as it stands"], scratch)?;
-        Ok(Self::Commit { name: "the tree as it stands".to_owned(), hash })
+        let hash = git(&["commit-tree", &tree, "-p", &head, "-m", UNCOMMITTED], scratch)?;
+        Ok(Self::Commit { name: UNCOMMITTED.to_owned(), hash })
     }
 
     /// What a change on this branch is compared with when nothing is named: where it left `main`, or the commit before if it is main's.
@@ -106,6 +109,12 @@ impl Source {
             Self::Commit { hash, .. } => Some(hash),
             Self::Binary(_) | Self::Record(_) => None,
         }
+    }
+
+    /// Whether it is a commit of somebody's, and not one that was made of a tree with changes.
+    #[must_use]
+    pub fn is_committed(&self) -> bool {
+        matches!(self, Self::Commit { name, .. } if name != UNCOMMITTED)
     }
 
     /// How it is called in reports.

@@ -171,6 +171,19 @@ impl Judgement {
 /// Figures of earlier commits on this machine, oldest first, by target, case and metric.
 pub type History = BTreeMap<(String, String, String), Vec<f64>>;
 
+/// One figure's history, as it stands in a document.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Series {
+    /// The target.
+    pub target: String,
+    /// The case's id.
+    pub case: String,
+    /// The metric.
+    pub metric: String,
+    /// Oldest first, one a commit.
+    pub figures: Vec<f64>,
+}
+
 /// Judges the sides of one comparison: the first batch of each suite, and the second batches of what had moved.
 #[must_use]
 pub fn side_by_side(first: &[&Record], second: &[&Record], history: &History) -> Judgement {

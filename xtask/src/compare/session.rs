@@ -31,7 +31,7 @@ use harness::{
 };
 use probe::suite::{Database, Depth, Family, Placement, Plan, Target};
 
-use crate::{bench, command_line};
+use crate::{bench, command_line, history};
 
 /// One run of a suite within a comparison.
 #[derive(Debug, Clone, Copy)]
@@ -136,6 +136,8 @@ pub(crate) struct Session {
     interrupted: Arc<AtomicBool>,
     /// What the head may cost; none for a comparison that holds it to nothing but its base.
     budgets: Option<Budgets>,
+    /// Whether counts may wander as far as they always have on this machine.
+    has_history: bool,
 }
 
 /// Both sides of one part, built.
@@ -157,9 +159,15 @@ impl Session {
             host: Host::read(),
             interrupted: bench::watch_for_interrupts()?,
             budgets,
+            has_history: false,
         };
         session.check_names()?;
         Ok(session)
+    }
+
+    /// Judges counts beside those of earlier commits.
+    pub(crate) fn with_history(self) -> Self {
+        Self { has_history: true, ..self }
     }
 
     /// Builds, measures and judges. What is not measured is said in the document's notes.
@@ -170,6 +178,7 @@ impl Session {
         let facts = |version: &Version| SideFacts {
             label: version.source.label(),
             commit: version.source.commit().map(str::to_owned),
+            clean: version.is_clean(),
             artifacts: Vec::new(),
         };
         let mut comparison = Comparison {
@@ -180,6 +189,7 @@ impl Session {
             repeat: command_line(),
             host: self.host.clone(),
             identical: false,
+            earlier: Vec::new(),
             base: facts(&base),
             head: facts(&head),
             judgement: None,
@@ -198,6 +208,12 @@ impl Session {
             if !self.measure(&sides, &folder, &mut comparison)? {
                 eprintln!("Interrupted. What was measured is in {}", folder.display());
                 return Ok(Outcome::Interrupted);
+            }
+            if self.has_history {
+                let counted = self.parts.iter().filter(|part| part.only == Family::Counts);
+                let suites: Vec<&str> = counted.map(|part| part.suite).collect();
+                let head = comparison.head.commit.as_deref().unwrap_or_default();
+                comparison.earlier = history::earlier(&self.host, &suites, &self.measured.profile, head);
             }
             comparison.judge(&folder, self.budgets.as_ref())?;
         }

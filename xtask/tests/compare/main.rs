@@ -7,6 +7,7 @@ mod workspace;
 
 use std::{fs, time::Duration};
 
+use serde_json::Value;
 use workspace::{Costs, Workspace};
 
 /// What a request costs at first.
@@ -102,6 +103,51 @@ fn a_leak_is_a_regression_of_its_own_metric() {
     let ran = workspace.xtask(&["gate", "--base", "HEAD~1", "--only", "counts"]);
     assert_eq!(ran.code, Some(1), "{ran:?}");
     assert!(ran.stdout.contains("leaked/request at least"), "{ran:?}");
+}
+
+#[test]
+fn a_gate_remembers_its_head_and_lets_a_count_wander_as_it_always_has() {
+    let workspace = Workspace::new(&COSTS);
+    workspace.server(&Costs { instructions: 2_030, ..COSTS });
+    workspace.commit("more");
+    let gate = || workspace.xtask(&["gate", "--base", "HEAD~1", "--only", "counts"]);
+    let ran = gate();
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    let exported = workspace.xtask(&["history", "export"]).stdout;
+    let entries: Vec<Value> = exported.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let head = entries.iter().find(|entry| entry["suite"] == "allocation").unwrap();
+    assert_eq!(head["commit"]["hash"], workspace.git(&["rev-parse", "HEAD"]).as_str());
+    let figures = head["figures"].as_array().unwrap();
+    let instructions =
+        |figure: &&Value| figure["metric"] == "instructions_per_request" && figure["target"] == "armature";
+    assert!(figures.iter().filter(instructions).all(|figure| figure["value"] == 2_030.0), "{head}");
+
+    // Twelve other commits on this machine, each unlike the one before it.
+    let other = |number: u32| {
+        let mut entry = head.clone();
+        entry["run"] = format!("other-{number}").into();
+        entry["commit"]["hash"] = format!("{number:040}").into();
+        entry["started"] = format!("2026-01-{:02}T00:00:00Z", number + 1).into();
+        for figure in entry["figures"].as_array_mut().unwrap() {
+            figure["value"] = (2_000 + number % 2 * 40).into();
+        }
+        format!("{entry}\n")
+    };
+    workspace.write("tmp/others.ndjson", &(0..12).map(other).collect::<String>());
+    let ran = workspace.xtask(&["history", "import", "tmp/others.ndjson"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let ran = gate();
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    // What it was judged by stands in its document, so that it is judged alike when the history has gone on.
+    let again = workspace.xtask(&["gate", "--judge", ran.folder().to_str().unwrap(), "--json"]);
+    let earlier = again.json()["earlier"][0]["figures"].clone();
+    assert_eq!((again.code, earlier.as_array().unwrap().len()), (Some(0), 12), "without the head's own: {again:?}");
+
+    workspace.server(&Costs { instructions: 9_999, ..COSTS });
+    let ran = gate();
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    let exported = workspace.xtask(&["history", "export"]).stdout;
+    assert!(!exported.contains("9999"), "a tree with changes is no commit to remember: {exported}");
 }
 
 #[test]
