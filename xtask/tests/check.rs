@@ -81,5 +81,5 @@ fn an_unknown_check_is_named_with_those_there_are() {
     let complaint = String::from_utf8_lossy(&output.stderr);
     assert!(!output.status.success() && complaint.contains("nonsense") && complaint.contains("floors"), "{complaint}");
     let listed = check(folder.path(), &["--list"]);
-    assert!(listed.status.success() && told(&listed).lines().count() == 10, "{}", told(&listed));
+    assert!(listed.status.success() && told(&listed).lines().count() == 11, "{}", told(&listed));
 }
