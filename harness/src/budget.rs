@@ -249,6 +249,7 @@ mod tests {
             depth: crate::record::Depth::Quick,
             counted: true,
             references: Vec::new(),
+            claim: None,
         };
         let targets = BTreeSet::from(["armature".to_owned()]);
         let told = budgets.check_names(&[case("json"), case("plaintext")], &targets).unwrap_err().to_string();

@@ -64,6 +64,14 @@ pub fn proofs_folder() -> Result<PathBuf> {
     Ok(target_folder()?.join("lab").join("proofs"))
 }
 
+/// The folder of the ledger's runs; each is a folder named by its id. It need not exist.
+///
+/// # Errors
+/// As [`target_folder`].
+pub fn ledgers_folder() -> Result<PathBuf> {
+    Ok(target_folder()?.join("lab").join("ledgers"))
+}
+
 /// The folder of the tools that the lab installs for itself. It need not exist.
 ///
 /// # Errors

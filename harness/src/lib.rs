@@ -14,6 +14,7 @@ pub mod history;
 pub mod host;
 pub mod judge;
 pub mod layout;
+pub mod ledger;
 pub mod link;
 pub mod load;
 pub mod lock;

@@ -381,6 +381,7 @@ mod tests {
                 depth: Depth::Quick,
                 counted: false,
                 references: Vec::new(),
+                claim: None,
             };
             let scenario = Scenario {
                 case,

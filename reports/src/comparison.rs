@@ -191,15 +191,7 @@ fn headline(comparison: &Comparison, judgement: &Judgement) -> String {
 impl Line {
     fn new(row: &Row) -> Self {
         let known = metric::find(&row.metric);
-        let number = |value: f64| {
-            known.map_or_else(
-                || format!("{value:.3}"),
-                |metric| {
-                    let scale = Scale::of(metric, [value].into_iter());
-                    format!("{} {}", scale.number(value), scale.unit).trim_end().to_owned()
-                },
-            )
-        };
+        let number = |value: f64| number(&row.metric, value);
         let mut reason = legible::text(&row.reason);
         if !row.explained_by.is_empty() {
             reason.push_str(&format!("; with it: {}", row.explained_by.join(", ")));
@@ -236,11 +228,22 @@ impl Line {
     }
 }
 
+/// A figure of a metric with its unit.
+pub(crate) fn number(metric: &str, value: f64) -> String {
+    metric::find(metric).map_or_else(
+        || format!("{value:.3}"),
+        |metric| {
+            let scale = Scale::of(metric, [value].into_iter());
+            format!("{} {}", scale.number(value), scale.unit).trim_end().to_owned()
+        },
+    )
+}
+
 fn percent(ratio: f64) -> String {
     format!("{:+.1} %", (ratio - 1.0) * 100.0)
 }
 
-fn interval(ratio: &Estimate) -> String {
+pub(crate) fn interval(ratio: &Estimate) -> String {
     let bound = |ratio: f64| format!("{:+.1}", (ratio - 1.0) * 100.0);
     format!("{} ({} to {})", percent(ratio.median), bound(ratio.low), bound(ratio.high))
 }

@@ -21,6 +21,7 @@ pub mod comparison;
 mod figure;
 mod json;
 mod leak;
+pub mod ledger;
 mod legible;
 mod page;
 mod paint;

@@ -6,11 +6,13 @@ use minijinja::{
     AutoEscape, Environment, UndefinedBehavior, Value, context, escape_formatter, syntax::SyntaxConfig, value::Serde,
 };
 
-use crate::{comparison, page::Page, plot::CasePlots};
+use crate::{comparison, ledger, page::Page, plot::CasePlots};
 
 const HTML: &str = include_str!("../templates/report.html");
 const STYLE: &str = include_str!("../templates/report.css");
 const COMPARISON: &str = include_str!("../templates/comparison.md");
+const LEDGER_HTML: &str = include_str!("../templates/ledger.html");
+const LEDGER: &str = include_str!("../templates/ledger.md");
 const MARKDOWN: &str = include_str!("../templates/report.md");
 
 /// The page as one HTML file.
@@ -30,6 +32,19 @@ pub(crate) fn markdown(page: &Page<'_>) -> Result<String> {
 pub(crate) fn comparison(page: &comparison::Page) -> Result<String> {
     let page = Value::from(Serde(page));
     render("comparison.md", COMPARISON, context! { page })
+}
+
+/// The ledger as Markdown.
+pub(crate) fn ledger(page: &ledger::Page) -> Result<String> {
+    let page = Value::from(Serde(page));
+    render("ledger.md", LEDGER, context! { page })
+}
+
+/// The ledger as one HTML file, with a plot for each input.
+pub(crate) fn ledger_html(page: &ledger::Page) -> Result<String> {
+    let style = Value::from_safe_string(STYLE.to_owned());
+    let page = Value::from(Serde(page));
+    render("ledger.html", LEDGER_HTML, context! { page, style })
 }
 
 fn render(name: &'static str, source: &'static str, values: Value) -> Result<String> {

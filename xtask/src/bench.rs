@@ -36,7 +36,7 @@ mod several;
 mod suite;
 
 use prepare::Prepared;
-pub(crate) use prepare::seeder;
+pub(crate) use prepare::{counting, seeder};
 pub(crate) use progress::Progress;
 use suite::Suite;
 

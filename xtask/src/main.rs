@@ -13,6 +13,7 @@ mod doctor;
 mod fuzz;
 mod gate;
 mod history;
+mod ledger;
 mod output;
 mod prove_gate;
 mod report;
@@ -41,6 +42,7 @@ enum Command {
     Fuzz(fuzz::Fuzz),
     Gate(gate::Gate),
     History(history::History),
+    Ledger(ledger::Ledger),
     ProveGate(prove_gate::ProveGate),
     Report(report::Report),
     Test(test::Test),
@@ -57,6 +59,7 @@ fn main() -> ExitCode {
         Command::Fuzz(command) => command.run(),
         Command::Gate(command) => command.run(),
         Command::History(command) => command.run(),
+        Command::Ledger(command) => command.run(),
         Command::ProveGate(command) => command.run(),
         Command::Report(command) => command.run(),
         Command::Test(command) => command.run(),

@@ -28,6 +28,26 @@ pub struct Case {
     /// Figures published by others for the same thing, for reports to show beside what was measured.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub references: Vec<Reference>,
+    /// For an experiment: what is claimed, and what is held against what.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claim: Option<Claim>,
+}
+
+/// What an experiment is about: the sides of its comparison are the ways to do one thing on one input.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claim {
+    /// What kind of optimisation it is.
+    pub group: String,
+    /// What is said of it, in one sentence.
+    pub claim: String,
+    /// Who says so.
+    pub source: String,
+    /// What is done without it: what a competent person writes.
+    pub baseline: String,
+    /// What is done with it.
+    pub candidate: String,
+    /// What both are done on.
+    pub input: String,
 }
 
 /// A figure that others have published, and what is aimed at.

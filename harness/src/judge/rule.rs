@@ -39,6 +39,8 @@ const RULES: &[(&str, Rule)] = &[
     ("allocations_per_request", Rule::Count { share: 0.0, slack: 0.01 }),
     ("allocated_bytes_per_request", Rule::Count { share: 0.0, slack: 1.0 }),
     ("live_bytes_per_request", Rule::Count { share: 0.0, slack: 1.0 }),
+    ("allocations_per_operation", Rule::Count { share: 0.0, slack: 0.01 }),
+    ("allocated_bytes_per_operation", Rule::Count { share: 0.0, slack: 1.0 }),
     ("bytes_per_idle_connection", Rule::Count { share: 0.005, slack: 1.0 }),
     // The lower end of an interval: 16 bytes of every thousandth request are 0.016.
     ("leaked_bytes_per_request_low", Rule::Count { share: 0.0, slack: 0.005 }),

@@ -56,6 +56,7 @@ pub(crate) fn cases() -> Vec<Case> {
         depth: Depth::Quick,
         counted: true,
         references: Vec::new(),
+        claim: None,
     };
     CASES.iter().map(case).collect()
 }

@@ -101,6 +101,7 @@ fn one(test: &str, id: &str, title: String, path: &str, body: Body, statements: 
             depth: Depth::Quick,
             counted: false,
             references: Vec::new(),
+            claim: None,
         },
         pipeline: 1,
         requests: vec![Request {

@@ -146,6 +146,7 @@ impl Work {
             depth: self.depth(),
             counted: false,
             references: Vec::new(),
+            claim: None,
         }
     }
 }

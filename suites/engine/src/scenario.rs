@@ -77,6 +77,7 @@ fn one(test: &str, id: &str, title: &str, requests: Vec<Request>) -> Scenario {
             depth: Depth::Quick,
             counted: false,
             references: Vec::new(),
+            claim: None,
         },
         pipeline: 1,
         requests,

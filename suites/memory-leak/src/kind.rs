@@ -40,6 +40,7 @@ impl Kind {
             depth: if self == Self::Soak { Depth::Named } else { Depth::Quick },
             counted: true,
             references: Vec::new(),
+            claim: None,
         }
     }
 }

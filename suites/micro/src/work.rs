@@ -180,6 +180,7 @@ impl Work {
             depth: self.depth(),
             counted: true,
             references: self.references(),
+            claim: None,
         }
     }
 }

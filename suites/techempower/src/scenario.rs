@@ -57,6 +57,7 @@ fn one(test: &str, title: &str, path: &str, body: Body) -> Scenario {
             depth: Depth::Quick,
             counted: false,
             references: Vec::new(),
+            claim: None,
         },
         pipeline: 1,
         requests: vec![request(path.to_owned(), body)],

@@ -160,7 +160,7 @@ fn runner() -> PathBuf {
 
 /// Builds a target so that it counts its allocations, and returns a copy that the timed build does not replace. It knows its
 /// lines, whatever the profile: a call site is of use by its line.
-fn counting(package: &str, profile: &str) -> Result<PathBuf> {
+pub(crate) fn counting(package: &str, profile: &str) -> Result<PathBuf> {
     let binary = Request { features: &["count-allocations"], line_tables: true, ..Request::new(package, profile) };
     let binary = binary.build()?;
     let folder = layout::target_folder()?.join("lab").join("counting").join(profile);

@@ -412,7 +412,7 @@ fn program(suite: &str) -> Result<PathBuf> {
 }
 
 /// Where server and generator run. Counts can be taken on one CPU.
-fn placed(host: &Host, only: Family) -> Result<Placement> {
+pub(crate) fn placed(host: &Host, only: Family) -> Result<Placement> {
     match placement::split(&host.cpus, false) {
         Err(_) if only == Family::Counts && !host.cpus.is_empty() => {
             Ok(Placement { server: host.cpus.clone(), generator: host.cpus.clone(), database: Vec::new() })
@@ -422,7 +422,7 @@ fn placed(host: &Host, only: Family) -> Result<Placement> {
 }
 
 /// Why no times can be compared on this machine now.
-fn unfit() -> Result<Option<String>> {
+pub(crate) fn unfit() -> Result<Option<String>> {
     let findings = doctor::findings(&doctor::Readings::take(&layout::target_folder()?, DOCTOR_WINDOW));
     let problems = findings.iter().filter(|finding| finding.level == doctor::Level::Problem);
     let told: Vec<String> = problems.map(|finding| format!("{}: {}", finding.subject, finding.reading)).collect();
