@@ -1,10 +1,10 @@
 //! Counts: launches of the program under callgrind, and of its build that counts allocations; and when to believe them.
 //!
-//! An operation is repeated N times in one launch and 3 N in another; what is fixed cancels out. It is counted twice on its
-//! inputs and once on twice as many: what the compiler has folded away, or does once for all, does not cost twice as much
-//! then, and what costs no more than an empty operation is none.
+//! What is counted is one function that repeats the operation. It is counted twice on its inputs and once on twice as many: what
+//! the compiler has folded away, or does once for all, does not cost twice as much then, and what costs no more than an empty
+//! operation is none.
 
-use std::{fs, path::Path, time::Duration};
+use std::{fs, time::Duration};
 
 use probe::{
     launch::{Launched, Program},
@@ -19,11 +19,14 @@ pub(crate) const INSTRUCTIONS: &str = "instructions_per_operation";
 /// What is counted in the build for it.
 pub(crate) const ALLOCATIONS: [&str; 2] = ["allocations_per_operation", "allocated_bytes_per_operation"];
 
-/// How often each input is gone through in the shorter launch.
-const PASSES: u64 = 4;
+/// The function whose instructions are counted: `measure.rs`'s.
+const COUNTED: &str = "suite_experiments::measure::counted*";
+
+/// How often each input is gone through. The cost of calling the function at all is shared by so many.
+const PASSES: u64 = 20;
 
 /// What the launches of one count take, s, measured on two CPUs.
-pub(crate) const LAUNCHES_S: f64 = 4.0;
+pub(crate) const LAUNCHES_S: f64 = 2.0;
 
 /// Under valgrind everything takes some fifty times as long, and the largest tables take a second without it.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -65,30 +68,24 @@ pub(crate) fn obstacle() -> Option<String> {
 pub(crate) fn instructions(plan: &Plan, target: &Target, id: &str, scale: usize, name: &str) -> Result<f64, Launched> {
     let times = PASSES * (INPUTS * scale) as u64;
     let file = plan.folder.join(format!("callgrind-{name}.out"));
-    let total = |times: u64| {
-        let tool = ["valgrind".to_owned(), "--tool=callgrind".to_owned(), out(&file)];
-        Program::new(&[&tool[..], &target.command].concat())
-            .arguments(["repeat", id])
-            .arguments([scale.to_string(), times.to_string()])
-            .variable("GLIBC_TUNABLES", GLIBC_TUNABLES)
-            .run(PATIENCE)?;
-        let text = fs::read_to_string(&file).unwrap_or_default();
-        // It may be gone already, with the folder; nothing is lost then.
-        let _ = fs::remove_file(&file);
-        totals(&text).ok_or_else(|| Launched::of(format!("{id}: callgrind wrote no totals")))
-    };
-    let (short, long) = (total(times)?, total(3 * times)?);
-    Ok(long.saturating_sub(short) as f64 / (2 * times) as f64)
+    let out = format!("--callgrind-out-file={}", file.display());
+    let tool = ["valgrind", "--tool=callgrind", &format!("--toggle-collect={COUNTED}"), &out].map(str::to_owned);
+    Program::new(&[&tool[..], &target.command].concat())
+        .arguments(["repeat", id])
+        .arguments([scale.to_string(), times.to_string()])
+        .variable("GLIBC_TUNABLES", GLIBC_TUNABLES)
+        .run(PATIENCE)?;
+    let text = fs::read_to_string(&file).unwrap_or_default();
+    // It may be gone already, with the folder; nothing is lost then.
+    let _ = fs::remove_file(&file);
+    let total = totals(&text).ok_or_else(|| Launched::of(format!("{id}: callgrind wrote no totals")))?;
+    Ok(total as f64 / times as f64)
 }
 
-fn out(file: &Path) -> String {
-    format!("--callgrind-out-file={}", file.display())
-}
-
-/// The instructions in all of a callgrind file.
+/// The instructions in all of a callgrind file; `None` where nothing was collected.
 fn totals(text: &str) -> Option<u64> {
     let line = text.lines().rev().find_map(|line| line.strip_prefix("totals:"))?;
-    line.split_whitespace().next()?.parse().ok()
+    line.split_whitespace().next()?.parse().ok().filter(|total| *total > 0)
 }
 
 /// Blocks and bytes of an operation, in the build that counts them.
@@ -124,6 +121,8 @@ mod tests {
     #[test]
     fn totals_are_read_and_nothing_else_is_taken_for_them() {
         assert_eq!(totals("events: Ir\nsummary: 12\nfn=(1)\n1 12\ntotals: 15\n"), Some(15));
+        // Without a call of the function that is counted callgrind collects nothing.
+        assert_eq!(totals("events: Ir\nsummary: 0\ntotals: 0\n"), None);
         assert_eq!(totals("desc: totals: 3\n"), None);
         assert_eq!(totals(""), None);
     }
