@@ -392,7 +392,7 @@ mod tests {
     fn case(id: &str, depth: Depth) -> Case {
         let test = id.split('-').next().unwrap().to_owned();
         let (connections, counted, references) = (None, false, Vec::new());
-        Case { id: id.to_owned(), test, title: String::new(), connections, depth, counted, references }
+        Case { id: id.to_owned(), test, title: String::new(), connections, depth, counted, references, claim: None }
     }
 
     #[test]

@@ -66,28 +66,24 @@ fn handled(request: Request) -> u64 {
     request.0 % 1_000
 }
 
-type Answer = Pin<Box<dyn Future<Output = u64>>>;
-
 /// A service that is not known when the program is compiled.
 trait Boxed {
-    fn call(&self, request: Request) -> Answer;
+    fn call(&self, request: Request) -> Pin<Box<dyn Future<Output = u64> + '_>>;
 }
 
-#[derive(Clone)]
 struct Handler;
 
 impl Boxed for Handler {
-    fn call(&self, request: Request) -> Answer {
+    fn call(&self, request: Request) -> Pin<Box<dyn Future<Output = u64> + '_>> {
         Box::pin(async move { handled(request) })
     }
 }
 
-struct BoxedLayer(std::rc::Rc<dyn Boxed>);
+struct BoxedLayer(Box<dyn Boxed>);
 
 impl Boxed for BoxedLayer {
-    fn call(&self, request: Request) -> Answer {
-        let inner = self.0.clone();
-        Box::pin(async move { after(inner.call(before(request)).await) })
+    fn call(&self, request: Request) -> Pin<Box<dyn Future<Output = u64> + '_>> {
+        Box::pin(async move { after(self.0.call(before(request)).await) })
     }
 }
 
@@ -120,8 +116,8 @@ fn now<T>(future: impl Future<Output = T>) -> Option<T> {
 fn middleware(side: Side, input: &Input, scale: usize) -> Box<dyn Operation> {
     let requests = (0..(INPUTS * scale) as u64).map(|at| Request(at * 7_919)).collect();
     if side == Side::Baseline {
-        let handler: std::rc::Rc<dyn Boxed> = std::rc::Rc::new(Handler);
-        let stack = (0..input.size).fold(handler, |inner, _| std::rc::Rc::new(BoxedLayer(inner)));
+        let handler: Box<dyn Boxed> = Box::new(Handler);
+        let stack = (0..input.size).fold(handler, |inner, _| Box::new(BoxedLayer(inner)));
         return over(requests, move |request| now(stack.call(*request)), |answer| format!("{answer:?}"));
     }
     fn run(stack: impl Static + 'static, requests: Vec<Request>) -> Box<dyn Operation> {

@@ -108,15 +108,16 @@ fn seconds(text: &str) -> Result<Duration, String> {
 /// ns an operation: the median of the window's stretches, which have as many operations as the warm-up says.
 fn time(side: Side, id: &str, warmup: Duration, window: Duration) -> Result<String, String> {
     let mut operation = made(side, id, 1)?;
-    let (begun, mut done, mut pass) = (Instant::now(), 0, INPUTS as u64);
+    let (begun, mut pass, mut each) = (Instant::now(), INPUTS as u64, f64::MAX);
     while begun.elapsed() < warmup {
+        let pass_begun = Instant::now();
         operation.repeat(pass);
-        done += pass;
+        each = pass_begun.elapsed().as_secs_f64() / pass as f64;
         pass *= 2;
     }
-    let each = begun.elapsed().as_secs_f64() / done as f64;
+    // The last pass is the longest, so that it tells best what one operation takes.
     let stretch = (window.as_secs_f64() / f64::from(STRETCHES) / each) as u64;
-    let times = stretch.next_multiple_of(INPUTS as u64);
+    let times = stretch.max(1).next_multiple_of(INPUTS as u64);
     let mut figures: Vec<f64> = (0..STRETCHES)
         .map(|_| {
             let begun = Instant::now();

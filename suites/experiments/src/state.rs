@@ -49,7 +49,7 @@ pub(crate) const EXPERIMENTS: &[Experiment] = &[
         claim: "Readers that take a snapshot wait for writers only while a pointer is copied.",
         source: SOURCE,
         baseline: BASELINE,
-        candidate: "`Mutex<Arc<_>>`: a read clones the pointer, a write makes a new value",
+        candidate: "`parking_lot::Mutex<Arc<_>>`: a read clones the pointer, a write makes a new value",
         inputs: WRITES,
         threads: 2,
         make: |side, input, _| shared(side, input, parking_lot::Mutex::new(Arc::new(Settings::new(0)))),
