@@ -123,7 +123,7 @@ impl Ledger {
         }
         let chosen = known.into_iter().filter(|case| {
             // A case that is named is wanted however short the run.
-            let is_named = self.only.iter().any(|wanted| *wanted == case.id);
+            let is_named = self.only.contains(&case.id);
             let is_wanted = self.only.is_empty() || self.only.iter().any(|wanted| is(case, wanted));
             is_named || (is_wanted && (!self.quick || case.depth == Depth::Quick))
         });

@@ -195,7 +195,7 @@ fn together(side: Side, input: &Input, pool: impl Pool) -> Box<dyn Operation> {
     let tell = move || told.load(Relaxed).to_string();
     // Each thread adds up what it has seen, and what it shares with the other is the pool alone.
     let repeat = move |times: u64, act: &dyn Fn(usize) -> usize| {
-        let seen = (0..times as usize).map(|number| act(number)).sum();
+        let seen = (0..times as usize).map(act).sum();
         sum.fetch_add(seen, Relaxed);
     };
     match side {
