@@ -12,6 +12,9 @@ pub(super) fn expect<'a>(
     is_expected: impl FnOnce(&str) -> bool,
 ) -> Result<Parameters<'a>, Rejection> {
     let content_type = request.head.header("content-type");
+    if content_type == Some(name.as_bytes()) {
+        return Ok(Parameters(""));
+    }
     let (essence, parameters) = content_type.and_then(|value| std::str::from_utf8(value).ok()).map_or(("", ""), split);
     if is_expected(essence) {
         return Ok(Parameters(parameters));
@@ -24,7 +27,7 @@ pub(super) fn expect<'a>(
 
 /// Parts what stands before the first `;` from the parameters behind it.
 pub(super) fn split(value: &str) -> (&str, &str) {
-    let (first, parameters) = value.split_at(value.find(';').unwrap_or(value.len()));
+    let (first, parameters) = value.split_at(memchr::memchr(b';', value.as_bytes()).unwrap_or(value.len()));
     (first.trim_matches([' ', '\t']), parameters)
 }
 

@@ -7,7 +7,10 @@ use std::{any::Any, fmt, rc::Rc};
 use super::connection::ConnectionInfo;
 use crate::{
     body::RequestBody,
-    h1::{ascii::text, head::HeadIndex},
+    h1::{
+        ascii::text,
+        head::{Field, HeadIndex},
+    },
     http::{HeaderMap, HeaderName, HeaderValue, Method, Version},
     route::{MethodSet, PathParams},
 };
@@ -170,7 +173,10 @@ impl<'a> RequestHead<'a> {
     /// ```
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&'a [u8]> {
-        self.headers().find(|(candidate, _)| candidate.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+        let is_this = |field: &&Field| {
+            field.name.len as usize == name.len() && field.name.of(self.bytes).eq_ignore_ascii_case(name.as_bytes())
+        };
+        self.index.fields.iter().find(is_this).map(|field| field.value.of(self.bytes))
     }
 
     /// The value of the first field of this name, where it is text.
