@@ -20,7 +20,7 @@ pub(crate) use request::Feed;
 pub use request::{BodyError, RequestBody};
 
 #[doc(inline)]
-pub use crate::h1::Refusal;
+pub use crate::{buffer::Buffer, h1::Refusal};
 
 /// An error of a body that is made while it is sent.
 pub type StreamError = Box<dyn error::Error + Send + Sync>;
@@ -42,8 +42,8 @@ pub enum Body {
     Static(&'static [u8]),
     /// Shared bytes.
     Bytes(Bytes),
-    /// Bytes of this response alone; their buffer is recycled by the connection that sends them.
-    Owned(Vec<u8>),
+    /// Bytes of this response alone, whose memory is used again.
+    Owned(Buffer),
     /// Bytes that are made while they are sent.
     Stream(Pin<Box<dyn BodySource>>),
 }
@@ -284,12 +284,18 @@ impl From<&'static [u8]> for Body {
 
 impl From<String> for Body {
     fn from(text: String) -> Self {
-        Self::Owned(text.into_bytes())
+        Self::Owned(text.into_bytes().into())
     }
 }
 
 impl From<Vec<u8>> for Body {
     fn from(bytes: Vec<u8>) -> Self {
+        Self::Owned(bytes.into())
+    }
+}
+
+impl From<Buffer> for Body {
+    fn from(bytes: Buffer) -> Self {
         Self::Owned(bytes)
     }
 }

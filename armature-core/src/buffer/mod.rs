@@ -3,7 +3,11 @@
 //! An idle connection holds no buffer: it takes one when it has something to read or write and gives it back when that
 //! is done. Leaves filling and emptying to `conn` and `io`. Read next: `sizing.rs`, `output.rs`.
 
-use std::cell::RefCell;
+use std::{
+    cell::RefCell,
+    fmt,
+    ops::{Deref, DerefMut},
+};
 
 use bytes::BytesMut;
 
@@ -22,6 +26,9 @@ const KEPT_BYTES_MAX: usize = 65_536;
 
 /// Below this a buffer is not worth keeping.
 const KEPT_BYTES_MIN: usize = 64;
+
+/// Room in a fresh write buffer: the head of an answer and a small body.
+const WRITE_BYTES_MIN: usize = 512;
 
 /// What recycled memory is overwritten with where debug assertions are on, so that a reader of stale bytes shows.
 const POISON: u8 = 0xa5;
@@ -77,21 +84,86 @@ pub(crate) fn give_read(mut buffer: BytesMut) {
     });
 }
 
-/// An empty write buffer.
-pub(crate) fn take() -> Vec<u8> {
-    POOL.with_borrow_mut(|pool| pool.write.pop()).unwrap_or_default()
+/// An empty write buffer with some room.
+pub(crate) fn take() -> Buffer {
+    let pooled = POOL.with_borrow_mut(|pool| pool.write.pop());
+    Buffer(pooled.unwrap_or_else(|| Vec::with_capacity(WRITE_BYTES_MIN)))
 }
 
-/// Gives a write buffer back; what it holds is forgotten.
-pub(crate) fn give(mut buffer: Vec<u8>) {
+/// Bytes to be written, whose memory goes to the pool of the thread that drops them.
+///
+/// ```
+/// use armature_core::Body;
+///
+/// let Body::Owned(bytes) = Body::from(vec![1, 2, 3]) else { panic!("a vector is owned") };
+/// assert_eq!(bytes.len(), 3);
+/// ```
+#[derive(Default)]
+pub struct Buffer(Vec<u8>);
+
+impl Buffer {
+    /// Without memory.
+    #[inline]
+    pub(crate) const fn new() -> Self {
+        Self(Vec::new())
+    }
+
+    /// The bytes, for good.
+    pub(crate) fn into_vec(mut self) -> Vec<u8> {
+        std::mem::take(&mut self.0)
+    }
+}
+
+impl Deref for Buffer {
+    type Target = Vec<u8>;
+
+    #[inline]
+    fn deref(&self) -> &Vec<u8> {
+        &self.0
+    }
+}
+
+impl DerefMut for Buffer {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut Vec<u8> {
+        &mut self.0
+    }
+}
+
+impl From<Vec<u8>> for Buffer {
+    #[inline]
+    fn from(bytes: Vec<u8>) -> Self {
+        Self(bytes)
+    }
+}
+
+impl fmt::Debug for Buffer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Drop for Buffer {
+    #[inline]
+    fn drop(&mut self) {
+        if self.0.capacity() > 0 {
+            give(std::mem::take(&mut self.0));
+        }
+    }
+}
+
+/// Gives the memory of a write buffer back; what it holds is forgotten.
+fn give(mut buffer: Vec<u8>) {
     if (KEPT_BYTES_MIN..=KEPT_BYTES_MAX).contains(&buffer.capacity()) {
         if cfg!(debug_assertions) {
             buffer.fill(POISON);
         }
         buffer.clear();
-        POOL.with_borrow_mut(|pool| {
-            if pool.write.len() < KEPT_MAX {
-                pool.write.push(buffer);
+        // A thread that ends has no pool any more.
+        let _ = POOL.try_with(|pool| {
+            let pool = &mut pool.borrow_mut().write;
+            if pool.len() < KEPT_MAX {
+                pool.push(buffer);
             }
         });
     }

@@ -1,12 +1,12 @@
 //! What waits to be written on one connection.
 
-use super::{give, take};
+use super::{Buffer, take};
 use crate::body::Body;
 
 /// What waits to be written on one connection: encoded bytes, then at most one body that is too large to copy.
 #[derive(Debug, Default)]
 pub(crate) struct Output {
-    buffer: Vec<u8>,
+    buffer: Buffer,
     sent: usize,
     tail: Body,
     tail_sent: usize,
@@ -62,28 +62,19 @@ impl Output {
         self.sent += of_buffer;
         if !self.has_tail() {
             if self.sent == self.buffer.len() {
-                give(std::mem::take(&mut self.buffer));
+                self.buffer = Buffer::new();
                 self.sent = 0;
             }
             return;
         }
         self.tail_sent += written - of_buffer;
         if self.sent == self.buffer.len() && self.tail_sent == self.tail.as_slice().len() {
-            self.reset();
+            self.clear();
         }
-    }
-
-    fn reset(&mut self) {
-        give(std::mem::take(&mut self.buffer));
-        self.sent = 0;
-        if let Body::Owned(bytes) = std::mem::take(&mut self.tail) {
-            give(bytes);
-        }
-        self.tail_sent = 0;
     }
 
     /// Forgets everything.
     pub(crate) fn clear(&mut self) {
-        self.reset();
+        *self = Self::default();
     }
 }

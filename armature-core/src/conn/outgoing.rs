@@ -12,7 +12,6 @@ use bytes::Bytes;
 use super::{Conn, End, deadline::Wait};
 use crate::{
     body::{Body, BodySource, FilePart, StreamError},
-    buffer,
     h1::{
         connection::{BodyLength, Framed},
         encode::{self, BodyHead, Persistence, ResponseHead},
@@ -75,17 +74,12 @@ impl<IO: Stream, S: Service> Conn<IO, S> {
         let Response { status, close, content_type, fields, body, .. } = response;
         let bytes = body.as_slice();
         let framed = self.encode(status, content_type, &fields, BodyLength::Known(bytes.len() as u64), close, false);
-        if fields.capacity() > 0 {
-            buffer::give(fields);
-        }
+        drop(fields);
         if framed.sends_body {
             if bytes.len() > COPY_BYTES_MAX {
                 return self.output.set_tail(body);
             }
             self.output.buffer().extend_from_slice(bytes);
-        }
-        if let Body::Owned(bytes) = body {
-            buffer::give(bytes);
         }
     }
 

@@ -102,7 +102,7 @@ impl<T: Serialize> IntoResponse for Json<T> {
     #[inline]
     fn into_response(self) -> Response {
         let mut body = buffer::take();
-        match serde_json::to_writer(&mut body, &self.0) {
+        match serde_json::to_writer(&mut *body, &self.0) {
             Ok(()) => Response::new(MediaType::JSON, body),
             Err(error) => unserializable(&error),
         }

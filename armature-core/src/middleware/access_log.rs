@@ -6,7 +6,7 @@ use tracing::{Level, event};
 
 use super::RequestId;
 use crate::{
-    buffer,
+    buffer::{self, Buffer},
     h1::ascii::text,
     http::Method,
     respond::Response,
@@ -62,7 +62,7 @@ impl AccessLog {
 #[derive(Debug)]
 pub struct Entry {
     /// Method and path, in a buffer of the pool.
-    line: Vec<u8>,
+    line: Buffer,
     method_bytes: usize,
     is_head: bool,
     peer: Option<SocketAddr>,
@@ -139,6 +139,5 @@ impl Drop for Entry {
                 tell!(Level::WARN, &*self, none, nothing, None::<&str>, "dropped without an answer");
             }
         }
-        buffer::give(std::mem::take(&mut self.line));
     }
 }

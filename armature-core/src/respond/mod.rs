@@ -16,7 +16,7 @@ use std::{error, fmt, future::Future};
 
 use crate::{
     body::Body,
-    buffer,
+    buffer::{self, Buffer},
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     upgrade::{Switch, Upgraded},
 };
@@ -105,7 +105,7 @@ pub struct Response {
     pub(crate) close: bool,
     pub(crate) content_type: &'static str,
     /// `name: value` lines, each with its CR LF.
-    pub(crate) fields: Vec<u8>,
+    pub(crate) fields: Buffer,
     pub(crate) body: Body,
     pub(crate) rare: Option<Box<Rare>>,
 }
@@ -133,7 +133,7 @@ impl Response {
     #[must_use]
     #[inline]
     pub const fn status(status: StatusCode) -> Self {
-        Self { status, close: false, content_type: "", fields: Vec::new(), body: Body::Empty, rare: None }
+        Self { status, close: false, content_type: "", fields: Buffer::new(), body: Body::Empty, rare: None }
     }
 
     fn rare(&mut self) -> &mut Rare {
@@ -353,7 +353,6 @@ impl Response {
                 self.fields.extend_from_slice(line);
             }
         }
-        buffer::give(lines);
     }
 
     /// The same response, after which the connection ends.

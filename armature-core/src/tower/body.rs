@@ -50,7 +50,7 @@ impl http_body::Body for Body {
             let bytes = match mem::take(this) {
                 Self::Static(bytes) => Bytes::from_static(bytes),
                 Self::Bytes(bytes) => bytes,
-                Self::Owned(bytes) => bytes.into(),
+                Self::Owned(bytes) => bytes.into_vec().into(),
                 Self::Empty | Self::Stream(_) => Bytes::new(),
             };
             return Poll::Ready((!bytes.is_empty()).then(|| Ok(Frame::data(bytes))));
