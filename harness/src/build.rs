@@ -68,6 +68,8 @@ pub struct Place {
     pub target: PathBuf,
     /// Compiler flags besides those of the profile and the environment.
     pub flags: Vec<String>,
+    /// Compiler flags for the program itself and not for what it depends on, which is built once for all of them.
+    pub program_flags: Vec<String>,
 }
 
 impl<'a> Request<'a> {
@@ -82,7 +84,12 @@ impl<'a> Request<'a> {
     /// # Errors
     /// When cargo fails; its messages are on standard error by then.
     pub fn build(&self) -> Result<PathBuf> {
-        self.build_at(&Place { root: layout::workspace_root()?, target: layout::target_folder()?, flags: Vec::new() })
+        self.build_at(&Place {
+            root: layout::workspace_root()?,
+            target: layout::target_folder()?,
+            flags: Vec::new(),
+            program_flags: Vec::new(),
+        })
     }
 
     /// Builds it in another checkout.
@@ -91,7 +98,14 @@ impl<'a> Request<'a> {
     /// As [`Request::build`].
     pub fn build_at(&self, place: &Place) -> Result<PathBuf> {
         let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        cargo.current_dir(&place.root).args(["build", "--locked", "--package", self.package, "--bin", self.binary]);
+        cargo.current_dir(&place.root).args([
+            if place.program_flags.is_empty() { "build" } else { "rustc" },
+            "--locked",
+            "--package",
+            self.package,
+            "--bin",
+            self.binary,
+        ]);
         cargo.args(["--profile", self.profile]).arg("--target-dir").arg(&place.target);
         if !place.flags.is_empty() {
             // The variable takes the place of what config files say, so it has to hold what RUSTFLAGS said.
@@ -111,6 +125,9 @@ impl<'a> Request<'a> {
         }
         // Set for xtask by `cargo run`; it would make every build script believe that it belongs to xtask.
         cargo.env_remove("CARGO_MANIFEST_DIR");
+        if !place.program_flags.is_empty() {
+            cargo.arg("--").args(&place.program_flags);
+        }
         let status = cargo.status().context("cargo cannot be started; is it in PATH?")?;
         if !status.success() {
             bail!("building {} {}; cargo's messages are above", self.package, describe(status));

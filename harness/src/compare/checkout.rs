@@ -42,9 +42,13 @@ impl Checkout {
         let (root, target) = (folder.join("tree"), folder.join("target"));
         let remap = [(&root, "/armature"), (&target, "/armature/target")]
             .map(|(folder, name)| format!("--remap-path-prefix={}={name}", folder.display()));
-        let all = remap.iter().chain(flags).cloned().collect();
         let made_with = flags.join(" ");
-        Ok(Self { place: Place { root, target, flags: all }, hash: hash.to_owned(), made_with, is_there: false })
+        Ok(Self {
+            place: Place { root, target, flags: remap.into(), program_flags: flags.to_vec() },
+            hash: hash.to_owned(),
+            made_with,
+            is_there: false,
+        })
     }
 
     /// Builds a package with one binary, after `say`, or finds that of an earlier call; returns a copy that later builds do not

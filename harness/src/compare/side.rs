@@ -31,7 +31,7 @@ pub struct Version {
     pub source: Source,
     /// Features to build with; none for what people run.
     pub features: Vec<&'static str>,
-    /// Compiler flags besides those of the profile.
+    /// Compiler flags of the program itself, besides those of the profile.
     pub flags: Vec<String>,
     /// Arguments to start with.
     pub arguments: Vec<String>,
