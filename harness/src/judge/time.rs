@@ -103,7 +103,7 @@ impl Pairs {
             ratio: effect.map(f64::exp),
             p: stats::sign_flip(&self.differences, name)?,
             floor: stats::floor(&self.unchanged, self.differences.len(), name),
-            detectable: stats::detectable(&self.differences)?,
+            detectable: stats::detectable(&effect),
             margin,
             orders_agree: self.orders_agree(effect.median),
             again: None,
