@@ -5,6 +5,7 @@
 use std::{fs, path::Path, time::SystemTime};
 
 use anyhow::{Context, Result, ensure};
+use probe::suite::Family;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -118,7 +119,8 @@ impl Comparison {
             let said = record.notes.iter().filter(|note| !self.notes.contains(note)).cloned().collect::<Vec<_>>();
             self.notes.extend(said);
         }
-        for (_, record) in &records {
+        // What is only timed has no counts that a budget could be held against.
+        for (_, record) in records.iter().filter(|(_, record)| record.plan.wants(Family::Counts)) {
             let Some(budgets) = budgets else { break };
             let (rows, notes) = budgets.judge(record, HEAD);
             judgement.add_budgets(rows);
