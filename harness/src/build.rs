@@ -113,6 +113,9 @@ impl<'a> Request<'a> {
             let flags: Vec<&str> = own.split_whitespace().chain(place.flags.iter().map(String::as_str)).collect();
             let flags = flags.into_iter().chain(profile_flags(self.profile).iter().copied()).collect::<Vec<&str>>();
             cargo.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}")).env_remove("RUSTFLAGS");
+            // C code may say when it was built (mimalloc's does), and two builds of one source would differ in that
+            // (reproducible-builds.org/docs/source-date-epoch).
+            cargo.env("SOURCE_DATE_EPOCH", "946684800");
         }
         if !self.features.is_empty() {
             cargo.args(["--features", &self.features.join(",")]);

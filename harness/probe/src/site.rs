@@ -6,8 +6,9 @@
 
 use std::{
     collections::HashMap,
+    ffi::c_void,
     sync::{
-        Mutex, PoisonError,
+        Mutex, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
 };
@@ -147,11 +148,30 @@ fn without_types(name: &str) -> String {
 fn short(file: &str) -> &str {
     match file.split_once("/registry/src/").and_then(|(_, rest)| rest.split_once('/')) {
         Some((_, rest)) => rest,
-        None => {
-            let root = concat!(env!("CARGO_MANIFEST_DIR"), "/").strip_suffix("harness/probe/").unwrap_or_default();
-            file.strip_prefix(root).unwrap_or(file)
-        }
+        None => file.strip_prefix(root()).unwrap_or(file),
     }
+}
+
+/// The checkout's folder, as the compiler has written it down: what stands before this file's name where a function of it is looked
+/// up. Not the folder of the build, which would make two builds of one source differ.
+fn root() -> &'static str {
+    static ROOT: OnceLock<String> = OnceLock::new();
+    ROOT.get_or_init(|| {
+        let mut root = String::new();
+        // As an address to return to, so one behind the function's first.
+        let own = (root_of_a_name as *const ()).wrapping_byte_add(1);
+        backtrace::resolve(own.cast_mut().cast::<c_void>(), |symbol| {
+            let file = symbol.filename().map(|file| file.to_string_lossy().into_owned()).unwrap_or_default();
+            root.push_str(root_of_a_name(&file));
+        });
+        root
+    })
+}
+
+/// What stands before this file's name.
+#[inline(never)]
+fn root_of_a_name(file: &str) -> &str {
+    file.strip_suffix("harness/probe/src/site.rs").unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -107,9 +107,12 @@ role = "control"
 package = "target-hyper"
 "#;
 
-/// A build that waits while there is a file `build-hang`, and says so in `build-hangs`.
+/// A build that tells the program when it is, as C compilers do; and that waits while there is a file `build-hang`, and says so in
+/// `build-hangs`.
 const BUILD: &str = r#"
 fn main() {
+    let now = || format!("{:?}", std::time::SystemTime::now());
+    println!("cargo:rustc-env=BUILT={}", std::env::var("SOURCE_DATE_EPOCH").unwrap_or_else(|_| now()));
     let root = std::path::PathBuf::from(std::env::var("WORKSPACE").unwrap());
     println!("cargo:rerun-if-changed={}", root.join("build-hang").display());
     if root.join("build-hang").exists() {
@@ -165,7 +168,10 @@ impl Workspace {
     pub(crate) fn server_without(&self, case: &str, costs: &Costs) {
         let Costs { instructions, allocations, cpu_ns, leaked } = costs;
         let told = format!("{instructions} {allocations} {cpu_ns} {leaked} {case}");
-        self.write("comparisons/armature/src/main.rs", &format!("fn main() {{ println!({told:?}); }}\n"));
+        self.write(
+            "comparisons/armature/src/main.rs",
+            &format!("#[used]\nstatic BUILT: &str = env!(\"BUILT\");\nfn main() {{ println!({told:?}); }}\n"),
+        );
     }
 
     pub(crate) fn path(&self) -> &Path {
