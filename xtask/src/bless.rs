@@ -15,7 +15,7 @@ use probe::suite::Family;
 
 use crate::{
     bench::INTERRUPTED,
-    compare::{COUNTS, Measured, Session},
+    compare::{COUNTS, Choice, Kept, Measured, Pairing, Session},
     output,
 };
 
@@ -34,16 +34,24 @@ pub(crate) struct Bless {
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
-    measured: Measured,
+    choice: Choice,
+    #[command(flatten)]
+    kept: Kept,
 }
 
 impl Bless {
-    pub(crate) fn run(mut self) -> Result<ExitCode> {
+    pub(crate) fn run(self) -> Result<ExitCode> {
         let path = budget::path()?;
         let mut budgets = Budgets::read(&path)?;
-        self.measured.only = Some(Family::Counts);
+        let measured = Measured {
+            choice: self.choice,
+            only: Some(Family::Counts),
+            anyway: false,
+            pairing: Pairing::default(),
+            kept: self.kept,
+        };
         let _lock = Lock::take(&crate::command_line())?;
-        let Some(record) = Session::new(&self.measured, &[COUNTS], None)?.count(Source::tree()?)? else {
+        let Some(record) = Session::new(&measured, &[COUNTS], None)?.count(Source::tree()?)? else {
             return Ok(ExitCode::from(INTERRUPTED));
         };
         let problems = judge::unsound(&record);

@@ -17,7 +17,9 @@ use crate::{bench::INTERRUPTED, history, output};
 
 mod session;
 
-pub(crate) use session::{COUNTS, DROPS, LEAKS, Measured, Outcome, PARTS, Part, Session, TIMES, placed, unfit};
+pub(crate) use session::{
+    COUNTS, Choice, DROPS, Kept, LEAKS, Measured, Outcome, PARTS, Pairing, Part, Session, TIMES, placed, unfit,
+};
 
 /// Compare two commits, binaries or runs, and say what became slower, by how much and whether to believe it.
 #[derive(Debug, Args)]

@@ -15,7 +15,7 @@ use harness::{
     layout,
 };
 
-use crate::{compare::Measured, output};
+use crate::{compare::Pairing, output};
 
 mod noise;
 
@@ -33,14 +33,21 @@ pub(crate) struct Doctor {
     /// Measure what a comparison could see here: one binary on both sides, for some minutes.
     #[arg(long)]
     noise: bool,
+    /// With --noise: this test or case (repeatable) [json and plaintext-16-deep].
+    #[arg(long = "case", value_name = "NAME", requires = "noise")]
+    cases: Vec<String>,
     #[command(flatten, next_help_heading = "With --noise")]
-    measured: Measured,
+    pairing: Pairing,
 }
 
 impl Doctor {
     pub(crate) fn run(self) -> Result<ExitCode> {
         if self.noise {
-            return noise::run(&self.measured, self.json);
+            return noise::run(self.cases, self.pairing, self.json);
+        }
+        if self.pairing != Pairing::default() {
+            eprintln!("error: how times are taken is asked together with --noise only");
+            return Ok(ExitCode::from(2));
         }
         let readings = Readings::take(&layout::target_folder()?, WINDOW);
         let findings = findings(&readings);

@@ -8,7 +8,7 @@ use clap::Args;
 use harness::{
     compare::{Comparison, Source, Version},
     file,
-    judge::{Evidence, Row, Verdict},
+    judge::{Evidence, PAIRS_MIN, Row, Verdict},
     layout,
     lock::Lock,
     run,
@@ -17,7 +17,7 @@ use probe::suite::Family;
 
 use crate::{
     bench::{INTERRUPTED, make_folder},
-    compare::{COUNTS, Measured, Outcome, Session, TIMES},
+    compare::{COUNTS, Choice, Kept, Measured, Outcome, Pairing, Session, TIMES},
     output,
 };
 
@@ -58,8 +58,13 @@ pub(crate) struct ProveGate {
     /// Leave out what takes longest: two builds of one commit against each other.
     #[arg(long)]
     no_alike: bool,
+    /// Take times although `cargo xtask doctor` finds that they would mislead here.
+    #[arg(long)]
+    anyway: bool,
     #[command(flatten)]
-    measured: Measured,
+    pairing: Pairing,
+    #[command(flatten)]
+    kept: Kept,
     /// Print the proof as JSON instead of tables.
     #[arg(long)]
     json: bool,
@@ -71,7 +76,7 @@ impl ProveGate {
         let _lock = Lock::take(&crate::command_line())?;
         let tree = Source::tree()?;
         let id = run::new_id("proof", SystemTime::now());
-        let folder = self.measured.out.clone().map_or_else(|| layout::proofs_folder().map(|all| all.join(&id)), Ok)?;
+        let folder = self.kept.out.clone().map_or_else(|| layout::proofs_folder().map(|all| all.join(&id)), Ok)?;
         make_folder(&folder)?;
         let mut proof = Proof::new(id, tree.label());
         let trial = Trial { proof_gate: &self, tree, folder: folder.clone() };
@@ -97,18 +102,29 @@ struct Trial<'a> {
 }
 
 impl Trial<'_> {
+    /// A comparison of armature, the one target that has faults, in `cases`, kept under `name`.
+    fn measured(&self, cases: &[&str], name: &str) -> Measured {
+        let ProveGate { anyway, pairing, kept, .. } = self.proof_gate;
+        Measured {
+            choice: Choice {
+                targets: vec!["armature".to_owned()],
+                cases: cases.iter().map(|&case| case.to_owned()).collect(),
+            },
+            only: None,
+            anyway: *anyway,
+            pairing: pairing.clone(),
+            kept: Kept { out: Some(self.folder.join(name)), ..kept.clone() },
+        }
+    }
+
     /// Two builds of one commit, their functions in another order: whatever is called is a false alarm.
     fn alike(&self, proof: &mut Proof) -> Result<bool> {
         if self.proof_gate.no_alike {
             return Ok(true);
         }
         for batch in 0_u64.. {
-            let measured = Measured {
-                cases: ALIKE_CASES.iter().map(|&case| case.to_owned()).collect(),
-                seed: self.proof_gate.measured.seed + batch * 2,
-                out: Some(self.folder.join(format!("alike-{batch}"))),
-                ..self.proof_gate.measured.clone()
-            };
+            let mut measured = self.measured(ALIKE_CASES, &format!("alike-{batch}"));
+            measured.pairing.seed += batch * 2;
             let shuffled = Version { flags: fault::shuffled(batch + 1), ..self.tree.clone().into() };
             let Some(comparison) = compare(&measured, &[COUNTS, TIMES], self.tree.clone().into(), shuffled)? else {
                 return Ok(false);
@@ -136,11 +152,7 @@ impl Trial<'_> {
                 };
                 arguments.push(format!("--fault=work:{}", (share * per_share).round().max(1.0)));
             }
-            let measured = Measured {
-                cases: fault.cases.iter().map(|&case| case.to_owned()).collect(),
-                out: Some(self.folder.join(fault.name)),
-                ..self.proof_gate.measured.clone()
-            };
+            let measured = self.measured(fault.cases, fault.name);
             eprintln!("Fault {}: {}.", fault.name, fault.about);
             let faulty = Version { features: vec!["faults"], arguments, ..self.tree.clone().into() };
             let Some(comparison) = compare(&measured, &[fault.part], self.tree.clone().into(), faulty)? else {
@@ -153,12 +165,8 @@ impl Trial<'_> {
 
     /// How many rounds of work cost as much as a request does: measured as everything else is.
     fn calibrate(&self) -> Result<Option<f64>> {
-        let measured = Measured {
-            cases: vec![fault::WORK_CASE.to_owned()],
-            out: Some(self.folder.join("calibration")),
-            controls: vec!["none".to_owned()],
-            ..self.proof_gate.measured.clone()
-        };
+        let mut measured = self.measured(&[fault::WORK_CASE], "calibration");
+        measured.pairing.controls = vec!["none".to_owned()];
         let arguments = vec![format!("--fault=work:{CALIBRATION_ROUNDS}")];
         let faulty = Version { features: vec!["faults"], arguments, ..self.tree.clone().into() };
         let Some(comparison) = compare(&measured, &[TIMES], self.tree.clone().into(), faulty)? else {
@@ -178,13 +186,9 @@ impl Trial<'_> {
     /// Records that nobody may pass.
     fn spoilt(&self, proof: &mut Proof) -> Result<bool> {
         let sound = self.folder.join("sound");
-        let measured = Measured {
-            cases: vec![fault::WORK_CASE.to_owned()],
-            out: Some(sound.clone()),
-            pairs: 7,
-            duration: 0.1,
-            ..self.proof_gate.measured.clone()
-        };
+        let mut measured = self.measured(&[fault::WORK_CASE], "sound");
+        // What it shows is not looked at, only that it is there.
+        (measured.pairing.pairs, measured.pairing.duration, measured.anyway) = (PAIRS_MIN as u32, 0.1, true);
         let shuffled = Version { flags: fault::shuffled(1), ..self.tree.clone().into() };
         if compare(&measured, &[COUNTS, TIMES], self.tree.clone().into(), shuffled)?.is_none() {
             return Ok(false);

@@ -18,3 +18,12 @@ fn the_exit_code_says_what_the_findings_say() {
     }
     assert!(told["readings"]["host"]["cpus"].as_array().is_some_and(|cpus| !cpus.is_empty()), "{told}");
 }
+
+#[test]
+fn what_is_asked_about_noise_is_not_ignored_without_it() {
+    for arguments in [["--pairs", "20"], ["--case", "json"]] {
+        let output = Command::new(env!("CARGO_BIN_EXE_xtask")).arg("doctor").args(arguments).output().unwrap();
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(2) && told.contains("--noise"), "{arguments:?}: {told}");
+    }
+}

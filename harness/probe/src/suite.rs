@@ -177,6 +177,18 @@ impl Plan {
         order
     }
 
+    /// Refuses a plan that wants only what a suite has none of.
+    ///
+    /// # Errors
+    /// A sentence for people.
+    pub fn offered(&self, family: Family) -> Result<(), String> {
+        let (has, wants) = match family {
+            Family::Times => ("times", "counts"),
+            Family::Counts => ("counts", "times"),
+        };
+        if self.wants(family) { Ok(()) } else { Err(format!("this suite has {has} only, and only {wants} are wanted")) }
+    }
+
     /// Whether figures of this family are wanted.
     #[must_use]
     pub fn wants(&self, family: Family) -> bool {
@@ -429,6 +441,20 @@ mod tests {
             plan.in_turn(&case(id, Depth::Quick), 0).iter().map(|target| target.name.as_str()).collect()
         };
         assert_eq!((names("route-10"), names("json-1")), (vec!["a", "b"], vec!["b"]));
+    }
+
+    #[test]
+    fn what_a_suite_has_none_of_is_refused() {
+        let mut plan = plan("a");
+        for (only, family, offered) in [
+            (None, Family::Times, true),
+            (Some(Family::Times), Family::Times, true),
+            (Some(Family::Counts), Family::Times, false),
+            (Some(Family::Times), Family::Counts, false),
+        ] {
+            plan.only = only;
+            assert_eq!(plan.offered(family).is_ok(), offered, "{only:?} of {family:?}");
+        }
     }
 
     #[test]

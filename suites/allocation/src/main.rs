@@ -6,12 +6,12 @@
 
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::{Error, Result, bail};
 use harness::sweep::Sweep;
 use probe::{
     descriptors,
     program::{self, say},
-    suite::{Event, Plan},
+    suite::{Event, Family, Plan},
 };
 
 mod pattern;
@@ -24,6 +24,7 @@ fn main() -> ExitCode {
 }
 
 fn run(plan: &Plan) -> Result<()> {
+    plan.offered(Family::Counts).map_err(Error::msg)?;
     descriptors::raise();
     let routes = Sweep::new(plan, &route::all(), route::verify);
     let pairs = pattern::pairs(plan);

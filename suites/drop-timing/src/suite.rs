@@ -6,11 +6,11 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use anyhow::{Result, bail};
+use anyhow::{Error, Result, bail};
 use probe::{
     launch::{Launched, Program},
     program::say,
-    suite::{Case, Event, Plan, Sample, Target},
+    suite::{Case, Event, Family, Plan, Sample, Target},
 };
 
 use crate::seen::Seen;
@@ -29,6 +29,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// # Errors
 /// When there is nothing to run, or nobody listens.
 pub fn run(plan: &Plan, all: Vec<Case>) -> Result<()> {
+    plan.offered(Family::Times).map_err(Error::msg)?;
     let cases = plan.chosen(all);
     let launches: Vec<f64> =
         cases.iter().flat_map(|case| plan.in_turn(case, 0).into_iter().map(|_| launch_s(plan, case))).collect();

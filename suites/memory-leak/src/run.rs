@@ -5,11 +5,11 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Result, bail};
+use anyhow::{Error, Result, bail};
 use harness::target::Trouble;
 use probe::{
     program::say,
-    suite::{Case, Event, Failure, Plan, Sample, Target},
+    suite::{Case, Event, Failure, Family, Plan, Sample, Target},
 };
 
 use crate::{
@@ -31,6 +31,7 @@ struct Pair<'a> {
 /// # Errors
 /// When there is nothing to run, or nobody listens.
 pub(crate) fn run(plan: &Plan) -> Result<()> {
+    plan.offered(Family::Counts).map_err(Error::msg)?;
     let pairs = pairs(plan);
     if pairs.is_empty() {
         bail!("the plan names no case or no target of this suite");

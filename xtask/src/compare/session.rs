@@ -85,15 +85,37 @@ pub(crate) const PARTS: &[Part] = &[COUNTS, LEAKS, TIMES];
 /// How long the doctor looks at the machine before times are taken.
 const DOCTOR_WINDOW: Duration = Duration::from_secs(2);
 
-/// What to measure, and how long.
+/// What to compare, and whether times, counts or both.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Measured {
+    #[command(flatten)]
+    pub(crate) choice: Choice,
+    /// Compare only times, or only counts.
+    #[arg(long, value_name = "FAMILY", value_parser = bench::family)]
+    pub(crate) only: Option<Family>,
+    /// Take times although `cargo xtask doctor` finds that they would mislead here.
+    #[arg(long)]
+    pub(crate) anyway: bool,
+    #[command(flatten)]
+    pub(crate) pairing: Pairing,
+    #[command(flatten)]
+    pub(crate) kept: Kept,
+}
+
+/// Which targets in which cases.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Choice {
     /// Compare only this target (repeatable).
     #[arg(long = "target", value_name = "NAME", default_value = "armature")]
     pub(crate) targets: Vec<String>,
-    /// Compare only this test or case (repeatable) [counts: all; times: json and plaintext-16-deep].
+    /// Compare only this test or case (repeatable) [counts: routes without a database; times: json and plaintext-16-deep].
     #[arg(long = "case", value_name = "NAME")]
     pub(crate) cases: Vec<String>,
+}
+
+/// How times are taken.
+#[derive(Debug, Clone, PartialEq, Args)]
+pub(crate) struct Pairing {
     /// A lane that cannot have changed, measured beside the sides (repeatable; `none` for none).
     #[arg(long = "control", value_name = "NAME", default_value = "hyper")]
     pub(crate) controls: Vec<String>,
@@ -103,19 +125,25 @@ pub(crate) struct Measured {
     /// Seconds of each closed-loop window.
     #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = bench::seconds)]
     pub(crate) duration: f64,
-    /// Compare only times, or only counts.
-    #[arg(long, value_name = "FAMILY", value_parser = bench::family)]
-    pub(crate) only: Option<Family>,
-    /// Take times although `cargo xtask doctor` finds that they would mislead here.
-    #[arg(long)]
-    pub(crate) anyway: bool,
-    /// The profile that the servers are built with.
-    #[arg(long, default_value = "lto-fat", value_parser = PossibleValuesParser::new(build::PROFILES))]
-    pub(crate) profile: String,
     /// Seed of the order of launches.
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
-    /// The comparison's folder [target/lab/comparisons/ID].
+}
+
+impl Default for Pairing {
+    /// As the command line has it.
+    fn default() -> Self {
+        Self { controls: vec!["hyper".to_owned()], pairs: 14, duration: 1.0, seed: 1 }
+    }
+}
+
+/// How it is built, and where it is kept.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Kept {
+    /// The profile that the servers are built with.
+    #[arg(long, default_value = "lto-fat", value_parser = PossibleValuesParser::new(build::PROFILES))]
+    pub(crate) profile: String,
+    /// The folder of what is measured [a new one below target/lab].
     #[arg(long, value_name = "FOLDER")]
     pub(crate) out: Option<PathBuf>,
 }
@@ -213,7 +241,7 @@ impl Session {
                 let counted = self.parts.iter().filter(|part| part.only == Family::Counts);
                 let suites: Vec<&str> = counted.map(|part| part.suite).collect();
                 let head = comparison.head.commit.as_deref().unwrap_or_default();
-                comparison.earlier = history::earlier(&self.host, &suites, &self.measured.profile, head);
+                comparison.earlier = history::earlier(&self.host, &suites, &self.measured.kept.profile, head);
             }
             comparison.judge(&folder, self.budgets.as_ref())?;
         }
@@ -241,7 +269,7 @@ impl Session {
     }
 
     fn folder(&self, id: &str) -> Result<PathBuf> {
-        let folder = match &self.measured.out {
+        let folder = match &self.measured.kept.out {
             Some(folder) => folder.clone(),
             None => layout::comparisons_folder()?.join(id),
         };
@@ -250,7 +278,7 @@ impl Session {
     }
 
     fn entries(&self, suite: &str) -> Result<Vec<Entry>> {
-        target::choose(&target::entries(&layout::lab_of(suite)?)?, &self.measured.targets)
+        target::choose(&target::entries(&layout::lab_of(suite)?)?, &self.measured.choice.targets)
     }
 
     /// Refuses cases and budgets of what is not there before anything is built.
@@ -260,7 +288,7 @@ impl Session {
             known.extend(suite::cases(&program(suite)?)?);
             targets.extend(target::entries(&layout::lab_of(suite)?)?.into_iter().map(|entry| entry.name));
         }
-        for wanted in &self.measured.cases {
+        for wanted in &self.measured.choice.cases {
             if !known.iter().any(|case| case.id == *wanted || case.test == *wanted) {
                 return Err(name::Unknown::new("case", wanted, known.iter().map(|case| case.id.as_str())).into());
             }
@@ -283,7 +311,7 @@ impl Session {
     }
 
     fn build_side(&self, side: &mut Side, name: &str, entries: &[Entry], counted: bool) -> Result<Option<Built>> {
-        let wanted = Wanted { entries, profile: &self.measured.profile, counted, host: &self.host };
+        let wanted = Wanted { entries, profile: &self.measured.kept.profile, counted, host: &self.host };
         match side.build(&wanted, |step| eprintln!("{step}")) {
             Ok(built) => Ok(Some(built)),
             // A Ctrl-C during the build reaches cargo too, which fails then.
@@ -330,7 +358,7 @@ impl Session {
     fn cases(&self, part: Part) -> Result<Vec<String>> {
         let known = suite::cases(&program(part.suite)?)?;
         let has = |name: &&String| known.iter().any(|case| case.id == **name || case.test == **name);
-        let named: Vec<String> = self.measured.cases.iter().filter(has).cloned().collect();
+        let named: Vec<String> = self.measured.choice.cases.iter().filter(has).cloned().collect();
         Ok(if named.is_empty() { part.cases.iter().map(|&case| case.to_owned()).collect() } else { named })
     }
 
@@ -347,10 +375,10 @@ impl Session {
         let mut targets: Vec<Target> = pairs.flat_map(|(base, head)| [base.clone(), head.clone()]).collect();
         let mut artifacts = [sides.base.artifacts.clone(), sides.head.artifacts.clone()].concat();
         let lab = target::entries(&layout::lab_of(part.suite)?)?;
-        for name in self.measured.controls.iter().filter(|name| part.only == Family::Times && *name != "none") {
+        for name in self.measured.pairing.controls.iter().filter(|name| part.only == Family::Times && *name != "none") {
             // A suite of programs has other controls than those of servers.
             let Some(entry) = lab.iter().find(|entry| entry.name == *name) else { continue };
-            let control = compare::control(entry, &self.measured.profile, &self.host)?;
+            let control = compare::control(entry, &self.measured.kept.profile, &self.host)?;
             targets.extend(control.targets);
             artifacts.extend(control.artifacts);
         }
@@ -370,17 +398,17 @@ impl Session {
         fs::create_dir_all(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
         let scratch = bench::scratch_folder(&folder, false)?;
         let takes_database = cases.iter().any(|case| DATABASE.iter().any(|family| case.starts_with(family)));
-        let seeder = if takes_database { bench::seeder(&self.measured.profile)? } else { PathBuf::new() };
+        let seeder = if takes_database { bench::seeder(&self.measured.kept.profile)? } else { PathBuf::new() };
         let plan = Plan {
             folder: scratch.path().to_path_buf(),
             targets,
             cases,
             depth: Depth::Quick,
             connections: vec![64],
-            rounds: if part.only == Family::Times { self.measured.pairs } else { 1 },
-            warmup_s: 0.2_f64.min(self.measured.duration),
-            duration_s: self.measured.duration,
-            open_duration_s: self.measured.duration / 2.0,
+            rounds: if part.only == Family::Times { self.measured.pairing.pairs } else { 1 },
+            warmup_s: 0.2_f64.min(self.measured.pairing.duration),
+            duration_s: self.measured.pairing.duration,
+            open_duration_s: self.measured.pairing.duration / 2.0,
             open_shares: vec![0.5],
             database: Database::Sqlite,
             placement: placed(&self.host, part.only)?,
@@ -389,11 +417,11 @@ impl Session {
             runner: PathBuf::new(),
             only: Some(part.only),
             // Another order, and other choices, for a batch that is to be independent.
-            seed: self.measured.seed + u64::from(name.ends_with(AGAIN)),
+            seed: self.measured.pairing.seed + u64::from(name.ends_with(AGAIN)),
         };
         let id = run::new_id(part.suite, SystemTime::now());
         let mut record = Record::begun(id, part.suite, self.host.clone(), plan.clone());
-        record.profile.clone_from(&self.measured.profile);
+        record.profile.clone_from(&self.measured.kept.profile);
         record.artifacts = artifacts;
         record.repeat = command_line();
         eprintln!("Measuring {name}:");

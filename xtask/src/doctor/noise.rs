@@ -13,7 +13,7 @@ use serde_json::json;
 
 use crate::{
     bench::INTERRUPTED,
-    compare::{Measured, Session, TIMES},
+    compare::{Choice, Kept, Measured, Pairing, Session, TIMES},
     output,
 };
 
@@ -21,9 +21,17 @@ use crate::{
 const EFFECTS: [f64; 5] = [0.01, 0.02, 0.03, 0.05, 0.10];
 
 /// Measures and tells.
-pub(super) fn run(measured: &Measured, as_json: bool) -> Result<ExitCode> {
+pub(super) fn run(cases: Vec<String>, pairing: Pairing, as_json: bool) -> Result<ExitCode> {
     let _lock = Lock::take(&crate::command_line())?;
-    let session = Session::new(measured, &[TIMES], None)?;
+    // As a comparison is measured, whatever the doctor says: how bad it is is the question.
+    let measured = Measured {
+        choice: Choice { targets: vec!["armature".to_owned()], cases },
+        only: None,
+        anyway: true,
+        pairing,
+        kept: Kept { profile: "lto-fat".to_owned(), out: None },
+    };
+    let session = Session::new(&measured, &[TIMES], None)?;
     let Some(judgement) = session.alike(TIMES, Source::tree()?)? else {
         return Ok(ExitCode::from(INTERRUPTED));
     };

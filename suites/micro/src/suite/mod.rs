@@ -13,7 +13,7 @@ use probe::{
     launch::{Launched, Program, on},
     program::say,
     stability::Unstable,
-    suite::{Case, Event, Plan, Sample, Target, Verification},
+    suite::{Case, Event, Family, Plan, Sample, Target, Verification},
 };
 
 pub mod count;
@@ -35,8 +35,10 @@ pub fn run(plan: &Plan, all: Vec<Case>) -> Result<()> {
         bail!("the plan names no case or no target of this suite");
     }
     let obstacle = count::obstacle(plan);
-    let counted = if obstacle.is_none() { pairs.len() } else { 0 };
-    let launches = pairs.len() * plan.rounds as usize;
+    let wants_counts = plan.wants(Family::Counts);
+    let counted = if wants_counts && obstacle.is_none() { pairs.len() } else { 0 };
+    let rounds = if plan.wants(Family::Times) { plan.rounds } else { 0 };
+    let launches = pairs.len() * rounds as usize;
     say(&Event::Planned {
         steps: u32::try_from(plan.targets.len() + launches + counted)?,
         expected_s: launches as f64 * time::launch_s(plan) + counted as f64 * count::LAUNCHES_S,
@@ -44,12 +46,13 @@ pub fn run(plan: &Plan, all: Vec<Case>) -> Result<()> {
     })?;
     let mut run = Run { plan, out: BTreeSet::new() };
     run.verify(&cases)?;
-    for round in 0..plan.rounds {
+    for round in 0..rounds {
         for case in &cases {
             run.time(case, round)?;
         }
     }
     match obstacle {
+        _ if !wants_counts => {}
         Some(text) => say(&Event::Note { text })?,
         None => {
             say(&Event::Note { text: count::method() })?;
