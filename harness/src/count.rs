@@ -97,7 +97,7 @@ impl Count {
     pub(crate) fn method(self) -> Option<String> {
         let version = tool_version(self.tool()?)?;
         let how = match self {
-            Self::Instructions => format!("callgrind, GLIBC_TUNABLES={}", callgrind::GLIBC_TUNABLES),
+            Self::Instructions => format!("callgrind, GLIBC_TUNABLES={}", probe::launch::GLIBC_TUNABLES),
             _ => "-f -c, at saturation".to_owned(),
         };
         Some(format!("The {} of a request were counted with {version} ({how}).", self.words()))

@@ -20,6 +20,9 @@ use nix::{
 
 use crate::suite::{Case, Failure, Target};
 
+/// glibc chooses its copying functions by what the CPU can do; without these features it chooses the same on any x86-64.
+pub const GLIBC_TUNABLES: &str = "glibc.cpu.hwcaps=-AVX512F,-AVX512VL,-AVX2,-AVX,-ERMS,-FSRM";
+
 /// Lines of standard error that are kept, and characters of each.
 const TAIL: (usize, usize) = (20, 400);
 

@@ -10,6 +10,7 @@
 pub mod allocator;
 pub mod control;
 pub mod descriptors;
+pub mod folding;
 pub mod launch;
 pub mod leash;
 pub mod load;

@@ -8,13 +8,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use probe::launch::GLIBC_TUNABLES;
+
 use super::instructions;
 
 /// The function whose call ends a part.
 const END_OF_PART: &str = "probe::usage::read*";
-
-/// glibc chooses its copying functions by what the CPU can do; without these features it chooses the same on any x86-64.
-pub const GLIBC_TUNABLES: &str = "glibc.cpu.hwcaps=-AVX512F,-AVX512VL,-AVX2,-AVX,-ERMS,-FSRM";
 
 /// The words before a command that is to be counted into parts of `file`.
 #[must_use]

@@ -5,7 +5,9 @@ use std::fs;
 
 use probe::{load::Body, suite::Failure};
 
-use super::{Figure, TOOL_SLOWDOWN, callgrind::GLIBC_TUNABLES, drive::Drive, slope};
+use probe::launch::GLIBC_TUNABLES;
+
+use super::{Figure, TOOL_SLOWDOWN, drive::Drive, slope};
 use crate::trial::{Launch, Scenario};
 
 /// N: a multiple of every batch, of every cycle of requests and of the answers that a connection lives for.

@@ -10,11 +10,14 @@ use std::{
     process::{Command, Stdio},
 };
 
-use probe::suite::{Plan, Target};
+use probe::{
+    launch::GLIBC_TUNABLES,
+    suite::{Plan, Target},
+};
 
 use super::{
     TOOL_SLOWDOWN,
-    callgrind::{self, GLIBC_TUNABLES, Parts},
+    callgrind::{self, Parts},
     tool_version,
 };
 use crate::{

@@ -1,4 +1,5 @@
-//! Counts: launches of the program under callgrind, and of its build that counts allocations; and when to believe them.
+//! Counts: launches of the program under callgrind, and of its build that counts allocations. When to believe
+//! them is `probe::folding`'s.
 //!
 //! What is counted is one function that repeats the operation. It is counted twice on its inputs and once on twice as many: what
 //! the compiler has folded away, or does once for all, does not cost twice as much then, and what costs no more than an empty
@@ -7,7 +8,7 @@
 use std::{fs, time::Duration};
 
 use probe::{
-    launch::{Launched, Program},
+    launch::{GLIBC_TUNABLES, Launched, Program},
     suite::{Plan, Target},
 };
 
@@ -30,28 +31,6 @@ pub(crate) const LAUNCHES_S: f64 = 2.0;
 
 /// Under valgrind everything takes some fifty times as long, and the largest tables take a second without it.
 const PATIENCE: Duration = Duration::from_secs(300);
-
-/// glibc chooses its copying functions by what the CPU can do; without these features it chooses the same on any x86-64.
-const GLIBC_TUNABLES: &str = "glibc.cpu.hwcaps=-AVX512F,-AVX512VL,-AVX2,-AVX,-ERMS,-FSRM";
-
-/// How far the counts on the inputs and on twice as many may lie apart, as a share of the larger: the second half of the
-/// inputs is not the first.
-const APART_MAX: f64 = 0.05;
-
-/// How far two counts of the same thing may lie apart, as a share of the larger: the lab's rule for counts.
-const UNSTABLE_MIN: f64 = 0.005;
-
-/// Instructions that an operation must cost more than an empty one.
-const LEAST: f64 = 1.0;
-
-/// The instructions of one operation.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Counts {
-    /// On its inputs, twice.
-    pub(crate) alike: [f64; 2],
-    /// On twice as many.
-    pub(crate) doubled: f64,
-}
 
 /// Why nothing can be counted here, with what to do about it.
 pub(crate) fn obstacle() -> Option<String> {
@@ -98,22 +77,6 @@ pub(crate) fn allocations(target: &Target, id: &str) -> Result<[f64; 2], Launche
     }
 }
 
-/// Why the counts of an operation are not to be believed; an empty one costs `floor`.
-pub(crate) fn doubt(counts: Counts, floor: f64) -> Option<String> {
-    let Counts { alike: [one, other], doubled } = counts;
-    let apart = |a: f64, b: f64| (a - b).abs() / a.max(b);
-    let larger = one.max(doubled);
-    if larger < floor + LEAST {
-        Some(format!("it costs {larger:.1} instructions and an empty operation {floor:.1}: it was folded away"))
-    } else if apart(one, other) > UNSTABLE_MIN {
-        Some(format!("counted twice, {one:.1} and {other:.1}: it is unstable"))
-    } else if apart(one, doubled) > APART_MAX {
-        Some(format!("{one:.1} instructions, {doubled:.1} on twice the inputs: it is partly folded away"))
-    } else {
-        None
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -125,23 +88,5 @@ mod tests {
         assert_eq!(totals("events: Ir\nsummary: 0\ntotals: 0\n"), None);
         assert_eq!(totals("desc: totals: 3\n"), None);
         assert_eq!(totals(""), None);
-    }
-
-    #[test]
-    fn counts_that_do_not_grow_with_the_inputs_are_doubted() {
-        for (alike, doubled, piece) in [
-            ([1_000.0, 1_000.0], 1_010.0, None),
-            ([1_000.0, 1_004.0], 1_010.0, None),
-            ([1_000.0, 1_006.0], 1_000.0, Some("unstable")),
-            // Done once for all: twice the inputs cost the same in all, so half as much each.
-            ([1_000.0, 1_000.0], 500.0, Some("partly folded away")),
-            ([3.2, 3.2], 3.2, Some("folded away")),
-            ([4.5, 4.5], 4.5, None),
-            ([0.0, 0.0], 0.0, Some("folded away")),
-        ] {
-            let doubt = doubt(Counts { alike, doubled }, 3.0);
-            assert_eq!(doubt.is_some(), piece.is_some(), "{alike:?}, {doubled}: {doubt:?}");
-            assert!(piece.is_none_or(|piece| doubt.unwrap().contains(piece)));
-        }
     }
 }

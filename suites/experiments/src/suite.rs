@@ -7,16 +7,14 @@ use std::{collections::BTreeSet, thread, time::Duration};
 
 use anyhow::{Result, bail};
 use probe::{
+    folding::{self, Counts},
     launch::{Launched, Program, on},
     program::say,
     stability::Unstable,
     suite::{Case, Event, Family, Plan, Sample, Target, Verification},
 };
 
-use crate::{
-    count::{self, Counts},
-    measure::NOTHING,
-};
+use crate::{count, measure::NOTHING};
 
 /// What is timed.
 const TIME: &str = "ns_per_operation";
@@ -186,7 +184,7 @@ impl Run<'_> {
         let mut samples = [0, 1].map(|round| Sample::of(target, case, round, 0));
         for (sample, figure) in samples.iter_mut().zip(counts.alike) {
             sample.metrics.insert(count::INSTRUCTIONS.to_owned(), figure);
-            sample.void.extend(count::doubt(counts, floor).map(|why| (count::INSTRUCTIONS.to_owned(), why)));
+            sample.void.extend(folding::doubt(counts, floor).map(|why| (count::INSTRUCTIONS.to_owned(), why)));
             if !target.counting.is_empty() {
                 let blocks = count::allocations(target, &case.id)?;
                 sample.metrics.extend(count::ALLOCATIONS.map(str::to_owned).into_iter().zip(blocks));

@@ -1,4 +1,4 @@
-//! Instructions: launches of the target's program under gungraun, and when a count is not to be believed.
+//! Instructions: launches of the target's program under gungraun. When a count is to be believed is `probe::folding`'s.
 //!
 //! Each operation is counted twice on its inputs, and on twice as many. Two counts of one thing that differ are told by name,
 //! and are no figure when they are far apart. An operation that the compiler has folded away, or done
@@ -12,7 +12,7 @@ use std::{
 };
 
 use probe::{
-    launch::{Launched, Program},
+    launch::{GLIBC_TUNABLES, Launched, Program},
     suite::{Plan, Target},
 };
 use serde_json::Value;
@@ -37,28 +37,6 @@ pub(super) const LAUNCHES_S: f64 = 2.2;
 
 /// Under valgrind everything takes some fifty times as long, and the largest tables take seconds without it.
 const PATIENCE: Duration = Duration::from_secs(900);
-
-/// glibc chooses its copying functions by what the CPU can do; without these features it chooses the same on any x86-64.
-const GLIBC_TUNABLES: &str = "glibc.cpu.hwcaps=-AVX512F,-AVX512VL,-AVX2,-AVX,-ERMS,-FSRM";
-
-/// How far the counts on the inputs and on twice as many may lie apart, as a share of the larger: the second half of the
-/// inputs is not the first.
-const APART_MAX: f64 = 0.05;
-
-/// How far two counts of the same thing may lie apart, as a share of the larger: the lab's rule for counts.
-const UNSTABLE_MIN: f64 = 0.005;
-
-/// Instructions that an operation must cost more than an empty one.
-const LEAST: f64 = 1.0;
-
-/// The instructions of one operation, by launch.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Counts {
-    /// On its inputs, twice.
-    pub(super) alike: [f64; 2],
-    /// On twice as many.
-    pub(super) doubled: f64,
-}
 
 /// What moves a count from one launch to the next, in a sentence.
 pub(super) fn movement(_metric: &str) -> &'static str {
@@ -147,27 +125,6 @@ fn total(output: &str) -> Option<f64> {
     summary["profiles"][0]["data"]["total"]["metrics"]["Ir"]["values"]["new"].as_f64()
 }
 
-/// Why the counts of an operation are not to be believed; an empty one costs `floor`.
-pub(super) fn doubt(counts: Counts, floor: f64) -> Option<String> {
-    let Counts { alike: [one, other], doubled } = counts;
-    let apart = |a: f64, b: f64| (a - b).abs() / a.max(b);
-    let larger = one.max(doubled);
-    if larger < floor + LEAST {
-        Some(format!("it costs {larger:.1} instructions and an empty operation {floor:.1}: it was folded away"))
-    } else if apart(one, other) > UNSTABLE_MIN {
-        let percent = apart(one, other) * 100.0;
-        Some(format!("counted twice, {one:.1} and {other:.1}: {percent:.1} % apart, so it is unstable"))
-    } else if apart(one, doubled) > APART_MAX {
-        let percent = apart(one, doubled) * 100.0;
-        Some(format!(
-            "{one:.1} instructions for an operation, {doubled:.1} on twice the inputs: {percent:.1} % apart, so it is \
-             partly folded away"
-        ))
-    } else {
-        None
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -183,24 +140,6 @@ mod tests {
             ("", None),
         ] {
             assert_eq!(total(output), expected, "{output}");
-        }
-    }
-
-    #[test]
-    fn counts_that_do_not_grow_with_the_inputs_are_doubted() {
-        for (alike, doubled, floor, piece) in [
-            ([1_000.0, 1_000.0], 1_010.0, 3.0, None),
-            ([1_000.0, 1_004.0], 1_010.0, 3.0, None),
-            ([1_000.0, 1_006.0], 1_000.0, 3.0, Some("counted twice, 1000.0 and 1006.0: 0.6 % apart")),
-            // Done once for all: twice the inputs cost the same in all, so half as much each.
-            ([1_000.0, 1_000.0], 500.0, 3.0, Some("50.0 % apart, so it is partly folded away")),
-            ([3.2, 3.2], 3.2, 3.0, Some("folded away")),
-            ([4.5, 4.5], 4.5, 3.0, None),
-            ([0.0, 0.0], 0.0, 3.0, Some("folded away")),
-        ] {
-            let doubt = doubt(Counts { alike, doubled }, floor);
-            assert_eq!(doubt.is_some(), piece.is_some(), "{alike:?}, {doubled}: {doubt:?}");
-            assert!(piece.is_none_or(|piece| doubt.unwrap().contains(piece)));
         }
     }
 }

@@ -10,6 +10,7 @@ use std::{
 
 use anyhow::{Result, bail};
 use probe::{
+    folding::{self, Counts},
     launch::{Launched, Program, on},
     program::say,
     stability::Unstable,
@@ -18,8 +19,6 @@ use probe::{
 
 pub mod count;
 pub mod time;
-
-use count::Counts;
 
 /// Runs the plan, saying on standard output what happens.
 ///
@@ -160,7 +159,7 @@ impl Run<'_> {
                     unstable.compare(count::METRIC, &case.id, &target.name, counts.alike);
                     for (round, figure) in counts.alike.into_iter().enumerate() {
                         let mut sample = sample(target, case, u32::try_from(round)?, 0, count::METRIC, figure);
-                        sample.void.extend(count::doubt(counts, floor).map(|why| (count::METRIC.to_owned(), why)));
+                        sample.void.extend(folding::doubt(counts, floor).map(|why| (count::METRIC.to_owned(), why)));
                         say(&Event::Sample(sample))?;
                     }
                 }
