@@ -43,8 +43,6 @@ async fn json() -> Json<Message> {
 async fn plaintext() -> Response {
     #[cfg(feature = "faults")]
     crate::fault::happen();
-    #[cfg(feature = "leak-16-bytes")]
-    std::mem::forget(std::hint::black_box(Box::new([0_u8; 16])));
     text(payload::PLAINTEXT)
 }
 

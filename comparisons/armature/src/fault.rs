@@ -15,7 +15,7 @@ use std::{
 use anyhow::bail;
 
 /// What `--help` says.
-pub(crate) const HELP: &str = "allocation, arc, stall, drop, or work:ROUNDS";
+pub(crate) const HELP: &str = "allocation, leak, arc, stall, drop, or work:ROUNDS";
 
 /// A leak or a stall happens once in so many requests.
 const RARE: u32 = 1_000;
@@ -36,6 +36,7 @@ const ARC: u32 = 2;
 const STALLS: u32 = 3;
 const SLOW_DROP: u32 = 4;
 const WORK: u32 = 5;
+const LEAK: u32 = 6;
 
 /// Arms the fault of that name.
 ///
@@ -45,6 +46,7 @@ pub(crate) fn arm(name: &str) -> anyhow::Result<()> {
     let (name, rounds) = name.split_once(':').map_or((name, None), |(name, rounds)| (name, Some(rounds)));
     let fault = match (name, rounds) {
         ("allocation", None) => ALLOCATION,
+        ("leak", None) => LEAK,
         ("arc", None) => ARC,
         ("stall", None) => STALLS,
         ("drop", None) => SLOW_DROP,
@@ -74,6 +76,7 @@ impl Drop for Slow {
 pub(crate) fn happen() {
     match FAULT.load(Relaxed) {
         ALLOCATION => drop(black_box(Box::new([0_u8; 32]))),
+        LEAK => std::mem::forget(black_box(Box::new([0_u8; 16]))),
         ARC if is_rare() => std::mem::forget(black_box(Arc::new([0_u8; 8]))),
         STALLS if is_rare() => thread::sleep(STALL),
         SLOW_DROP => drop(black_box(Slow)),
