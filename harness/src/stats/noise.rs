@@ -22,7 +22,7 @@ const HISTORY: usize = 30;
 const HISTORY_MIN: usize = 8;
 
 /// The fence where there is no history, and the lowest that there is: 0.2 %.
-pub const FENCE_MIN: f64 = 0.002;
+const FENCE_MIN: f64 = 0.002;
 
 /// The smallest effect that a median with this interval detects with a chance of 90 % at a level of 1 %.
 ///
