@@ -4,15 +4,19 @@
 //! A target that fails loses the case it failed in, or all of them if it does not even start; the others go on. What is
 //! sent and what must come back is the suite's. Read next: `trial.rs`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+};
 
 use anyhow::{Result, bail};
 use probe::{
     descriptors,
+    load::Mode,
     options::DATABASE_CONNECTIONS,
     program::say,
     stability::Unstable,
-    suite::{Case, Depth, Event, Failure, Family, Plan, Role, Target},
+    suite::{Case, Depth, Event, Failure, Family, Plan, Role, Sample, Target},
 };
 
 use crate::{
@@ -20,12 +24,21 @@ use crate::{
     database::{self, Demand, Provided},
     subject::{self, Subject, Verify},
     target::{Server, Setup},
-    trial::{self, Launch, Scenario},
+    trial::{self, Launch, Scenario, Trial},
 };
 
 /// What one launch costs besides its windows, s: start, connections, quiet moments, end. Measured on two CPUs: 432 steps
 /// of 1.48 s of windows took 1.73 s each.
 const LAUNCH_S: f64 = 0.2;
+
+/// The sides of a comparison take turns of about this length in a closed loop, s: a shared machine changes its pace within a second.
+const CLOSED_TURN_S: f64 = 0.05;
+
+/// And of this length in an open loop, s: a percentile wants requests.
+const OPEN_TURN_S: f64 = 0.1;
+
+/// After each turn a server has to be still before its counters are read, s.
+const STILL_S: f64 = 0.04;
 
 /// What checking one target in one test takes, and finding its saturation rate, s.
 pub(crate) const VERIFY_S: f64 = 0.5;
@@ -158,9 +171,11 @@ impl<'a> Runner<'a> {
 
     fn run(&mut self, scenarios: &[Scenario], rounds: u32) -> Result<()> {
         self.verify_all(scenarios)?;
-        for round in 0..rounds {
+        // Of a comparison two rounds at once: base, head, head, base.
+        let together = if self.plan.targets.iter().any(Target::is_side) { 2 } else { 1 };
+        for first in (0..rounds).step_by(together as usize) {
             for scenario in scenarios {
-                self.measure_all(round, scenario)?;
+                self.measure_all(first..rounds.min(first + together), scenario)?;
             }
         }
         Ok(())
@@ -271,22 +286,28 @@ impl<'a> Runner<'a> {
         Ok(())
     }
 
-    /// One round of one case: every target once.
-    fn measure_all(&mut self, round: u32, scenario: &Scenario) -> Result<()> {
+    /// These rounds of one case: every target once in each.
+    fn measure_all(&mut self, rounds: Range<u32>, scenario: &Scenario) -> Result<()> {
         let rates = self.open_rates(scenario);
-        for (slot, target) in self.plan.in_turn(&scenario.case, round).into_iter().enumerate() {
-            let key = (target.name.clone(), scenario.case.id.clone());
-            let label = format!("{} · {} · round {}", scenario.case.id, target.name, round + 1);
-            say(&Event::Step { label, expected_s: launch_s(self.plan) })?;
-            if self.out.contains(&key) {
-                continue;
+        for group in groups(self.plan, scenario, rounds) {
+            let mut launches = Vec::new();
+            for (round, slot, target) in group {
+                let label = format!("{} · {} · round {}", scenario.case.id, target.name, round + 1);
+                say(&Event::Step { label, expected_s: launch_s(self.plan) })?;
+                if !self.out.contains(&(target.name.clone(), scenario.case.id.clone())) {
+                    launches.push(self.launch(target, scenario, round, slot, &rates));
+                }
             }
-            let launch = self.launch(target, scenario, round, u32::try_from(slot)?, &rates);
-            match trial::measure(&launch) {
-                Ok(sample) => say(&Event::Sample(sample))?,
-                Err(failure) => {
-                    self.out.insert(key);
-                    say(&Event::Failed(failure))?;
+            let samples = side_by_side(self.plan, &launches);
+            for (name, sample) in samples {
+                match sample {
+                    Ok(sample) => say(&Event::Sample(sample))?,
+                    Err(failure) => {
+                        // The other launch of a pair of rounds has failed for the same reason, or soon will.
+                        if self.out.insert((name, scenario.case.id.clone())) {
+                            say(&Event::Failed(failure))?;
+                        }
+                    }
                 }
             }
         }
@@ -361,40 +382,148 @@ fn demand(plan: &Plan, scenarios: &[Scenario]) -> Demand {
     }
 }
 
+/// A launch's round and its place there, with its target.
+type Place<'a> = (u32, u32, &'a Target);
+
+/// What is launched in these rounds, in order: what stands together runs at the same time and takes turns. Those are the sides of one
+/// lane; any other target runs alone, and so does each that uses the database, which cannot tell who wants something of it.
+fn groups<'a>(plan: &'a Plan, scenario: &Scenario, rounds: Range<u32>) -> Vec<Vec<Place<'a>>> {
+    let mut groups: Vec<Vec<Place<'a>>> = Vec::new();
+    for round in rounds {
+        for (slot, target) in (0..).zip(plan.in_turn(&scenario.case, round)) {
+            let takes_turns = |group: &&mut Vec<Place<'_>>| group[0].2.lane() == target.lane();
+            let may = target.is_side() && !scenario.database;
+            match groups.iter_mut().find(takes_turns).filter(|_| may) {
+                Some(group) => group.push((round, slot, target)),
+                None => groups.push(vec![(round, slot, target)]),
+            }
+        }
+    }
+    groups
+}
+
+/// Measures launches that run at the same time: one by itself in one window of each loop, several in many short ones that alternate
+/// between them.
+///
+/// A shared machine is faster at one moment than at another. What is compared is what two launches show within a fraction of a
+/// second, and the moments in which the machine was not itself are few among many.
+fn side_by_side(plan: &Plan, launches: &[Launch<'_>]) -> Vec<(String, Result<Sample, Failure>)> {
+    let mut trials: Vec<_> = launches.iter().map(|launch| Trial::start(*launch)).collect();
+    let rates = launches.first().map_or(&[][..], |launch| launch.rates);
+    let open = rates.iter().map(|rate_per_s| (Mode::Open { rate_per_s: *rate_per_s }, plan.open_duration_s));
+    for (mode, duration_s) in std::iter::once((Mode::Closed, plan.duration_s)).chain(open) {
+        let turn_s = if mode == Mode::Closed { CLOSED_TURN_S } else { OPEN_TURN_S };
+        let turns = if launches.len() > 1 { (duration_s / turn_s).round().max(1.0) } else { 1.0 };
+        each(trials.iter_mut(), |trial| trial.begin(mode, duration_s / turns));
+        for turn in 0..turns as u32 {
+            if turn % 2 == 0 {
+                each(trials.iter_mut(), Trial::take);
+            } else {
+                each(trials.iter_mut().rev(), Trial::take);
+            }
+        }
+    }
+    let names = launches.iter().map(|launch| launch.target.name.clone());
+    names.zip(trials.into_iter().map(|trial| trial.and_then(Trial::finish))).collect()
+}
+
+/// Does something with each that still runs; one that fails is left out from then on.
+fn each<'a: 'b, 'b>(
+    trials: impl Iterator<Item = &'b mut Result<Trial<'a>, Failure>>,
+    step: impl Fn(&mut Trial<'a>) -> Result<(), Failure>,
+) {
+    for trial in trials {
+        if let Ok(running) = trial
+            && let Err(failure) = step(running)
+        {
+            *trial = Err(failure);
+        }
+    }
+}
+
+/// What one launch takes with its windows, s.
 fn launch_s(plan: &Plan) -> f64 {
-    let open = plan.open_shares.len() as f64 * (plan.open_duration_s + plan.warmup_s / 4.0 + LAUNCH_S / 2.0);
-    plan.warmup_s + plan.duration_s + open + LAUNCH_S
+    let waits = |duration_s: f64, turn_s: f64| {
+        let turns = if plan.targets.iter().any(Target::is_side) { (duration_s / turn_s).round() } else { 0.0 };
+        duration_s + turns * STILL_S
+    };
+    let open = waits(plan.open_duration_s, OPEN_TURN_S) + plan.warmup_s / 4.0 + LAUNCH_S / 2.0;
+    plan.warmup_s + waits(plan.duration_s, CLOSED_TURN_S) + plan.open_shares.len() as f64 * open + LAUNCH_S
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn scenario(connections: u32, database: bool) -> Scenario {
+        let case = Case {
+            id: "many".to_owned(),
+            test: "plaintext".to_owned(),
+            title: String::new(),
+            connections: Some(connections),
+            depth: Depth::Quick,
+            counted: false,
+            references: Vec::new(),
+            claim: None,
+        };
+        Scenario {
+            case,
+            pipeline: 1,
+            requests: Vec::new(),
+            pick: probe::load::Pick::Cycle,
+            reconnect_every: None,
+            database,
+            queries: None,
+            pool: None,
+            counts: Vec::new(),
+        }
+    }
+
+    fn plan(targets: &[&str]) -> Plan {
+        let targets: Vec<_> = targets
+            .iter()
+            .map(|name| {
+                serde_json::json!({"name": name, "role": "framework", "command": ["x"], "serves": [],
+                "control": true, "port": 0, "counting": []})
+            })
+            .collect();
+        serde_json::from_value(serde_json::json!({
+            "folder": "", "targets": targets, "cases": [], "depth": "quick", "connections": [], "rounds": 4, "warmup_s": 0.1,
+            "duration_s": 0.3, "open_duration_s": 0.1, "open_shares": [], "database": {"database": "sqlite"},
+            "placement": {"server": [0], "generator": [1], "database": []}, "loadgen": "", "seeder": "", "seed": 0
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn the_sides_of_a_lane_run_at_once_and_all_others_alone() {
+        let sides = ["a@base", "a@head", "hyper@base", "hyper@head"];
+        for (targets, database, rounds, expected) in [
+            (&["a", "b"][..], false, 0..1, vec!["0a", "0b"]),
+            (&["a", "b"], false, 1..2, vec!["1b", "1a"]),
+            (
+                &sides,
+                false,
+                0..2,
+                vec!["0a@base 0a@head 1a@head 1a@base", "0hyper@base 0hyper@head 1hyper@head 1hyper@base"],
+            ),
+            (&sides[..2], false, 2..3, vec!["2a@base 2a@head"]),
+            (&sides[..2], true, 0..2, vec!["0a@base", "0a@head", "1a@head", "1a@base"]),
+        ] {
+            let plan = plan(targets);
+            let groups = groups(&plan, &scenario(64, database), rounds);
+            let named = groups.iter().map(|group| {
+                let places = group.iter().map(|(round, _, target)| format!("{round}{}", target.name));
+                places.collect::<Vec<_>>().join(" ")
+            });
+            assert_eq!(named.collect::<Vec<_>>(), expected, "{targets:?}");
+        }
+    }
+
     #[test]
     fn connections_beyond_the_limit_are_left_out_and_told() {
         for (most, expected, notes) in [(4_000, 4_000, 0), (900, 900, 1)] {
-            let case = Case {
-                id: "many".to_owned(),
-                test: "plaintext".to_owned(),
-                title: String::new(),
-                connections: Some(4_000),
-                depth: Depth::Quick,
-                counted: false,
-                references: Vec::new(),
-                claim: None,
-            };
-            let scenario = Scenario {
-                case,
-                pipeline: 1,
-                requests: Vec::new(),
-                pick: probe::load::Pick::Cycle,
-                reconnect_every: None,
-                database: false,
-                queries: None,
-                pool: None,
-                counts: Vec::new(),
-            };
-            let mut scenarios = [scenario];
+            let mut scenarios = [scenario(4_000, false)];
             let said = fit_connections(&mut scenarios, most);
             assert_eq!((scenarios[0].case.connections, said.len()), (Some(expected), notes), "{said:?}");
         }

@@ -1,6 +1,6 @@
-//! Measures one target in one scenario: launch, warm up, closed loop, open loop, end; and makes a sample of it.
+//! Measures one target in one scenario: launch, warm up, windows of closed and open loops, end; and makes a sample of it.
 //!
-//! Which figures the generator may have spoilt is decided here. The order of launches is `rounds.rs`'s.
+//! Which figures the generator may have spoilt is decided here. The order of launches, and who has its turn when, is `rounds.rs`'s.
 
 use probe::{
     load::{Mode, Outcome, Pick, Plan as LoadPlan, Request},
@@ -9,7 +9,8 @@ use probe::{
 
 use crate::{
     count::Count,
-    load::{self, Window},
+    judge::{self, Rule},
+    load::{self, Load, Window},
     stats::histogram::{self, PERCENTILES},
     target::{Server, Setup},
     witness::{Spent, Witness},
@@ -72,31 +73,89 @@ pub struct Launch<'a> {
     pub rates: &'a [f64],
 }
 
-/// Launches the target and measures the case.
-///
-/// # Errors
-/// Why there is no sample.
-pub fn measure(launch: &Launch<'_>) -> Result<Sample, Failure> {
-    let database = launch.database.filter(|_| launch.scenario.database);
-    let setup = Setup { cpus: &launch.plan.placement.server, database, pool: launch.scenario.pool, slowdown: 1 };
-    let mut server = Server::start(launch.target, &setup)
-        .map_err(|trouble| launch.failure(trouble.reason, trouble.stderr_tail, false))?;
-    let closed = window(launch, &mut server, Mode::Closed, launch.plan.warmup_s, launch.plan.duration_s)?;
-    let mut sample = launch.sample();
-    record_closed(&mut sample, &closed, &launch.plan.placement.server).map_err(|error| launch.broken(&error))?;
-    record_seen(launch, &mut sample, &closed)?;
-    let mut peak_bytes = closed.after.rss_peak_bytes;
-    for rate_per_s in launch.rates {
-        let mode = Mode::Open { rate_per_s: *rate_per_s };
-        // The server is warm; only the generator's connections are new.
-        let open = window(launch, &mut server, mode, launch.plan.warmup_s / 4.0, launch.plan.open_duration_s)?;
-        judge_seen(launch, &open)?;
-        record_open(&mut sample, &open, *rate_per_s, launch.rates.len() > 1).map_err(|error| launch.broken(&error))?;
-        peak_bytes = peak_bytes.max(open.after.rss_peak_bytes);
+/// A launch under way: its server runs, and is loaded in one way after the other, each in one or several windows.
+#[derive(Debug)]
+pub struct Trial<'a> {
+    launch: Launch<'a>,
+    server: Server,
+    /// What loads it now.
+    load: Option<Load>,
+    /// The windows of each way, in the order in which they were begun.
+    loops: Vec<(Mode, Vec<Window>)>,
+}
+
+impl<'a> Trial<'a> {
+    /// Launches the target.
+    ///
+    /// # Errors
+    /// Why it does not run.
+    pub fn start(launch: Launch<'a>) -> Result<Self, Failure> {
+        let database = launch.database.filter(|_| launch.scenario.database);
+        let setup = Setup { cpus: &launch.plan.placement.server, database, pool: launch.scenario.pool, slowdown: 1 };
+        let server = Server::start(launch.target, &setup)
+            .map_err(|trouble| launch.failure(trouble.reason, trouble.stderr_tail, false))?;
+        Ok(Self { launch, server, load: None, loops: Vec::new() })
     }
-    sample.metrics.insert("rss_peak_bytes".to_owned(), peak_bytes as f64);
-    server.stop().map_err(|trouble| launch.failure(trouble.reason, trouble.stderr_tail, false))?;
-    Ok(sample)
+
+    /// Begins to load it in that way, in windows of so many seconds.
+    ///
+    /// # Errors
+    /// Why that cannot be done.
+    pub fn begin(&mut self, mode: Mode, window_s: f64) -> Result<(), Failure> {
+        let plan = self.launch.plan;
+        // A server that has been loaded is warm; only the generator's connections are new.
+        let warmup_s = if self.loops.is_empty() { plan.warmup_s } else { plan.warmup_s / 4.0 };
+        // One generator at a time.
+        self.load = None;
+        let load_plan = load_plan(&self.launch, &self.server, mode, warmup_s, window_s);
+        let load = Load::start(&plan.loadgen, &mut self.server, &load_plan);
+        self.load = Some(load.map_err(|failure| self.launch.load_failed(failure))?);
+        self.loops.push((mode, Vec::new()));
+        Ok(())
+    }
+
+    /// Takes a window of the way that was begun last.
+    ///
+    /// # Errors
+    /// Why there is no figure.
+    pub fn take(&mut self) -> Result<(), Failure> {
+        let (Some(load), Some((_, windows))) = (&mut self.load, self.loops.last_mut()) else {
+            return Err(self.launch.failure("no load was begun".to_owned(), Vec::new(), false));
+        };
+        let witness = self.launch.witness();
+        let window =
+            load.window(&mut self.server, witness.as_ref()).map_err(|failure| self.launch.load_failed(failure))?;
+        judge(&self.launch, &mut self.server, &window.outcome)?;
+        windows.push(window);
+        Ok(())
+    }
+
+    /// Ends the server, and makes a sample of what was seen of it.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub fn finish(self) -> Result<Sample, Failure> {
+        let Self { launch, server, load, loops } = self;
+        drop(load);
+        let broken = |error: anyhow::Error| launch.broken(&error);
+        let mut sample = launch.sample();
+        let mut peak_bytes = 0;
+        for (mode, windows) in &loops {
+            let whole = Window::joined(windows).map_err(broken)?;
+            launch.record(&mut sample, *mode, &whole).map_err(broken)?;
+            match mode {
+                Mode::Closed => record_seen(&launch, &mut sample, windows)?,
+                Mode::Open { .. } => windows.iter().try_for_each(|window| judge_seen(&launch, window).map(drop))?,
+            }
+            if windows.len() > 1 {
+                launch.record_turns(&mut sample, *mode, windows).map_err(broken)?;
+            }
+            peak_bytes = peak_bytes.max(whole.after.rss_peak_bytes);
+        }
+        sample.metrics.insert("rss_peak_bytes".to_owned(), peak_bytes as f64);
+        server.stop().map_err(|trouble| launch.failure(trouble.reason, trouble.stderr_tail, false))?;
+        Ok(sample)
+    }
 }
 
 /// A brief closed loop, to learn at which rate a target saturates.
@@ -187,6 +246,28 @@ impl Launch<'_> {
         Sample::of(self.target, &self.scenario.case, self.round, self.slot)
     }
 
+    /// Records what was seen while it was loaded in that way.
+    fn record(&self, sample: &mut Sample, mode: Mode, window: &Window) -> anyhow::Result<()> {
+        match mode {
+            Mode::Closed => record_closed(sample, window, &self.plan.placement.server),
+            Mode::Open { rate_per_s } => record_open(sample, window, rate_per_s, self.rates.len() > 1),
+        }
+    }
+
+    /// Records what each window showed of what is judged as a time.
+    fn record_turns(&self, sample: &mut Sample, mode: Mode, windows: &[Window]) -> anyhow::Result<()> {
+        for window in windows {
+            let mut turn = self.sample();
+            self.record(&mut turn, mode, window)?;
+            for (name, value) in
+                turn.metrics.into_iter().filter(|(name, _)| matches!(judge::rule(name), Some(Rule::Time { .. })))
+            {
+                sample.turns.entry(name).or_default().push(value);
+            }
+        }
+        Ok(())
+    }
+
     pub(crate) fn failure(&self, reason: String, stderr_tail: Vec<String>, disqualifies: bool) -> Failure {
         Failure {
             target: self.target.name.clone(),
@@ -245,11 +326,18 @@ fn record_closed(sample: &mut Sample, window: &Window, server_cpus: &[usize]) ->
     Ok(())
 }
 
-/// Records what the database saw of the window, and refuses what is not as the case demands.
-fn record_seen(launch: &Launch<'_>, sample: &mut Sample, window: &Window) -> Result<(), Failure> {
-    let Some((connections, spent)) = judge_seen(launch, window)? else { return Ok(()) };
-    sample.metrics.insert("database_connections".to_owned(), connections as f64);
-    if let Some(spent) = spent {
+/// Records what the database saw of the windows, and refuses what is not as the case demands.
+fn record_seen(launch: &Launch<'_>, sample: &mut Sample, windows: &[Window]) -> Result<(), Failure> {
+    let mut sum: Option<Spent> = None;
+    for window in windows {
+        let Some((connections, spent)) = judge_seen(launch, window)? else { return Ok(()) };
+        sample.metrics.insert("database_connections".to_owned(), connections as f64);
+        sum = match (sum, spent) {
+            (Some(sum), Some(spent)) => Some(sum.plus(spent)),
+            (sum, spent) => sum.or(spent),
+        };
+    }
+    if let Some(spent) = sum {
         sample.metrics.insert("queries_per_request".to_owned(), spent.statements as f64 / spent.requests as f64);
         if spent.given_up > 0 {
             void(sample, &["queries_per_request"], "what the requests that were given up have cost is not known");

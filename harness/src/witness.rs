@@ -88,6 +88,16 @@ impl Spent {
         Ok(Self { requests, given_up, statements })
     }
 
+    /// What two windows have cost together.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self {
+            requests: self.requests + other.requests,
+            given_up: self.given_up + other.given_up,
+            statements: self.statements + other.statements,
+        }
+    }
+
     /// What is wrong with it where each request is to cost exactly so many statements.
     #[must_use]
     pub fn problem(&self, queries: u32) -> Option<String> {

@@ -98,7 +98,7 @@ pub(crate) fn run() -> ExitCode {
             return ExitCode::from(USAGE);
         }
     };
-    let outcome = match Engine::warm_up(load).and_then(Engine::run) {
+    let outcome = match Engine::warm_up(load).and_then(|mut engine| engine.run()) {
         Ok(outcome) => outcome,
         Err(words) => {
             eprintln!("loadgen: {words}");

@@ -4,7 +4,11 @@
 use std::{
     io::{self, BufRead, Write},
     process::{self, ExitCode},
-    sync::mpsc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
     thread,
 };
 
@@ -28,31 +32,34 @@ pub(crate) fn run() -> ExitCode {
         Err(words) => return refuse(&words),
     };
     let (go, gone) = mpsc::channel();
-    thread::spawn(move || listen(&go));
-    let engine = match Engine::warm_up(load) {
+    let has_result = Arc::new(AtomicBool::new(false));
+    let listener_has_result = Arc::clone(&has_result);
+    thread::spawn(move || listen(&go, &listener_has_result));
+    let mut engine = match Engine::warm_up(load) {
         Ok(engine) => engine,
         Err(message) => return fail(message),
     };
     say(&Event::Warm);
-    // The listener ends the process and not the channel, so there is nothing to do if receiving fails.
-    if gone.recv().is_err() {
-        return ExitCode::from(FAILED);
-    }
-    match engine.run() {
-        Ok(outcome) => {
-            say(&Event::Done(outcome));
-            ExitCode::SUCCESS
+    // The listener ends the process and not the channel.
+    while gone.recv().is_ok() {
+        has_result.store(false, Ordering::Relaxed);
+        match engine.run() {
+            Ok(outcome) => {
+                has_result.store(true, Ordering::Relaxed);
+                say(&Event::Done(outcome));
+            }
+            Err(message) => return fail(message),
         }
-        Err(message) => fail(message),
     }
+    ExitCode::from(FAILED)
 }
 
-/// Reads what comes after the plan, for as long as the process lives.
-fn listen(go: &mpsc::Sender<()>) {
+/// Reads what comes after the plan, for as long as the process lives. Whoever hangs up with a window's outcome in hand is content.
+fn listen(go: &mpsc::Sender<()>, has_result: &AtomicBool) {
     for line in io::stdin().lock().lines() {
         match line.map(|line| serde_json::from_str(&line)) {
             Ok(Ok(Go::Go)) => {
-                // A second `go` finds the receiver gone and means nothing.
+                // A `go` that comes during a window is for the next one.
                 let _ = go.send(());
             }
             Ok(Err(error)) => {
@@ -62,7 +69,7 @@ fn listen(go: &mpsc::Sender<()>) {
             Err(_) => break,
         }
     }
-    process::exit(i32::from(FAILED));
+    process::exit(if has_result.load(Ordering::Relaxed) { 0 } else { i32::from(FAILED) });
 }
 
 fn refuse(words: &str) -> ExitCode {

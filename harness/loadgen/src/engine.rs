@@ -1,5 +1,5 @@
-//! The threads in concert: all connect and warm up, all pause, all run one window, and their tallies become one
-//! outcome. Both ways into the program, `dialogue.rs` and `args.rs`, end here. Read next: `worker.rs`.
+//! The threads in concert: all connect and warm up, all pause, all run a window, and their tallies become one
+//! outcome; then they pause again. Both ways into the program, `dialogue.rs` and `args.rs`, end here. Read next: `worker.rs`.
 
 use std::{
     sync::{Arc, mpsc},
@@ -20,7 +20,7 @@ use crate::{
 /// How far ahead the window's start is set, ns: long enough for every thread to wake up, so that all begin together.
 const START_MARGIN_NS: u64 = 200_000;
 
-/// A load that has warmed up and awaits its window.
+/// A load that has warmed up and awaits its next window.
 #[derive(Debug)]
 pub(crate) struct Engine {
     clock: Clock,
@@ -59,11 +59,11 @@ impl Engine {
         Ok(engine)
     }
 
-    /// Runs the window and drains.
+    /// Runs a window and drains.
     ///
     /// # Errors
     /// In words, why the load could not be run to its end.
-    pub(crate) fn run(self) -> Result<Outcome, String> {
+    pub(crate) fn run(&mut self) -> Result<Outcome, String> {
         let start_ns = self.clock.now_ns() + START_MARGIN_NS;
         for (start, waker) in &self.threads {
             start.send(start_ns).map_err(|_| stopped())?;

@@ -1,5 +1,5 @@
-//! One thread of the generator: an epoll loop over its share of the connections, through connecting, warm-up, pause,
-//! window and drain. Leaves what happens on a connection to `connection.rs` and the threads' concert to `engine.rs`.
+//! One thread of the generator: an epoll loop over its share of the connections, through connecting, warm-up, and, as often as
+//! it is asked, pause, window and drain. Leaves what happens on a connection to `connection.rs` and the threads' concert to `engine.rs`.
 
 use std::{
     io::{self, ErrorKind},
@@ -41,13 +41,13 @@ const TICKER: Token = Token(usize::MAX - 2);
 pub(crate) enum Report {
     /// It has warmed up and nothing is in flight.
     Warm,
-    /// It has drained after the window.
+    /// It has drained after a window.
     Done(Box<Tally>),
     /// It cannot run the load.
     Failed(String),
 }
 
-/// When the window shall begin, ns.
+/// When a window shall begin, ns.
 pub(crate) type Start = u64;
 
 /// One thread's loop.
@@ -110,14 +110,12 @@ impl Worker {
         Ok((worker, waker))
     }
 
-    /// Runs the load, telling `reports` how far it is and waiting for the window's start on `starts`.
+    /// Runs the load, telling `reports` how far it is and waiting for each window's start on `starts`.
     pub(crate) fn run(mut self, cpu: Option<usize>, starts: &mpsc::Receiver<Start>, reports: &mpsc::Sender<Report>) {
-        let report = match self.stages(cpu, starts, reports) {
-            Ok(()) => Report::Done(Box::new(self.lane.tally)),
-            Err(words) => Report::Failed(words),
-        };
-        // Nobody listens any more when the process is about to end.
-        let _ = reports.send(report);
+        if let Err(words) = self.stages(cpu, starts, reports) {
+            // Nobody listens any more when the process is about to end.
+            let _ = reports.send(Report::Failed(words));
+        }
     }
 
     fn stages(
@@ -139,15 +137,17 @@ impl Worker {
             self.drain().map_err(epoll_failed)?;
         }
         let _ = reports.send(Report::Warm);
-        let Some(start_ns) = self.pause(starts).map_err(epoll_failed)? else {
-            return Err("the load was abandoned before its window".to_owned());
-        };
-        let cpu_ns = thread_cpu_ns()?;
-        self.lane.tally.begin_window();
-        self.send(start_ns, self.lane.load.duration_ns).map_err(epoll_failed)?;
-        let wall_ns = self.lane.clock.now_ns() - start_ns;
-        self.lane.tally.end_window(thread_cpu_ns()? - cpu_ns, wall_ns);
-        self.drain().map_err(epoll_failed)
+        while let Some(start_ns) = self.pause(starts).map_err(epoll_failed)? {
+            let cpu_ns = thread_cpu_ns()?;
+            self.lane.tally.begin_window();
+            self.send(start_ns, self.lane.load.duration_ns).map_err(epoll_failed)?;
+            let wall_ns = self.lane.clock.now_ns() - start_ns;
+            self.lane.tally.end_window(thread_cpu_ns()? - cpu_ns, wall_ns);
+            self.drain().map_err(epoll_failed)?;
+            let fresh = Tally::new(self.lane.schedule.is_some());
+            let _ = reports.send(Report::Done(Box::new(std::mem::replace(&mut self.lane.tally, fresh))));
+        }
+        Ok(())
     }
 
     /// Makes all connections.

@@ -131,7 +131,7 @@ pub enum Body {
     },
 }
 
-/// The lab's word that the timed window may begin.
+/// The lab's word that a timed window may begin: the first, or another one over the same connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "command", rename_all = "snake_case")]
 pub enum Go {
@@ -145,7 +145,8 @@ pub enum Go {
 pub enum Event {
     /// Warm-up is over and nothing is in flight; the generator waits for [`Go`].
     Warm,
-    /// The window is over and every answer is in, or given up.
+    /// The window is over and every answer is in, or given up; the generator waits for another [`Go`], or for the end of its
+    /// standard input.
     Done(Outcome),
     /// The load could not be run at all.
     Failed {
@@ -207,6 +208,18 @@ impl Errors {
     #[must_use]
     pub fn total(&self) -> u64 {
         self.connect + self.read + self.timeout + self.status + self.body
+    }
+
+    /// Those of two loads together.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self {
+            connect: self.connect + other.connect,
+            read: self.read + other.read,
+            timeout: self.timeout + other.timeout,
+            status: self.status + other.status,
+            body: self.body + other.body,
+        }
     }
 }
 

@@ -223,6 +223,12 @@ impl Target {
         self.name.split('@').next().unwrap_or(&self.name)
     }
 
+    /// Whether it is a side of a comparison.
+    #[must_use]
+    pub fn is_side(&self) -> bool {
+        self.name.contains('@')
+    }
+
     /// Whether it serves the family that a case belongs to.
     #[must_use]
     pub fn takes_part(&self, case: &Case) -> bool {
@@ -345,6 +351,10 @@ pub struct Sample {
     /// What was seen over the time of the launch: figures by name, with units in the names, each at its second.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub series: BTreeMap<String, Vec<[f64; 2]>>,
+    /// Figures of the windows of a launch that took turns with others, by name, in order. The windows of the other launches in the
+    /// same pair of rounds lie between them: at one place of these lists stands what was seen at about the same moment.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub turns: BTreeMap<String, Vec<f64>>,
 }
 
 impl Sample {
@@ -360,6 +370,7 @@ impl Sample {
             histograms: BTreeMap::new(),
             void: BTreeMap::new(),
             series: BTreeMap::new(),
+            turns: BTreeMap::new(),
         }
     }
 }

@@ -50,7 +50,8 @@ pub(super) struct Pairs {
     pub(super) differences: Vec<f64>,
     /// Whether the base was launched first.
     base_first: Vec<bool>,
-    /// Differences between launches of one artifact that stood at the same place of their rounds.
+    /// Differences between launches of one artifact: those that ran at the same time, or, where none did, those that stood at the
+    /// same place of their rounds.
     unchanged: Vec<f64>,
     base: Vec<f64>,
     head: Vec<f64>,
@@ -81,13 +82,16 @@ impl Pairs {
         for (round, one) in &base {
             let other = head[round];
             let (Some(before), Some(after)) = (figure(one)?, figure(other)?) else { continue };
-            pairs.differences.push(after.ln() - before.ln());
+            pairs.differences.push(difference(one, other, metric).unwrap_or(after.ln() - before.ln()));
             pairs.base_first.push(one.slot < other.slot);
             pairs.base.push(before);
             pairs.head.push(after);
         }
-        pairs.unchanged =
-            [&pairs.base, &pairs.head].into_iter().flat_map(|side| same_place(side, &pairs.base_first)).collect();
+        pairs.unchanged = [&base, &head].into_iter().flat_map(|side| same_moment(side, metric)).collect();
+        if pairs.unchanged.is_empty() {
+            let sides = [&pairs.base, &pairs.head].into_iter();
+            pairs.unchanged = sides.flat_map(|side| same_place(side, &pairs.base_first)).collect();
+        }
         Ok(pairs)
     }
 
@@ -123,6 +127,21 @@ impl Pairs {
             stats::median(&some).is_some_and(|median| median * effect > 0.0)
         })
     }
+}
+
+/// How far two launches that took turns are apart: the median over their turns, in which a moment of which only one of them had the
+/// worse half is one of many. `None` for launches that ran alone.
+fn difference(one: &Sample, other: &Sample, metric: &str) -> Option<f64> {
+    let turns = one.turns.get(metric)?.iter().zip(other.turns.get(metric)?);
+    let differences: Vec<f64> =
+        turns.map(|(before, after)| after.ln() - before.ln()).filter(|d| d.is_finite()).collect();
+    stats::median(&differences)
+}
+
+/// Differences between launches of one artifact that took turns with each other: those of two rounds that were run at once.
+fn same_moment(side: &BTreeMap<u32, &Sample>, metric: &str) -> Vec<f64> {
+    let firsts = side.iter().filter(|(round, _)| *round % 2 == 0);
+    firsts.filter_map(|(round, one)| difference(one, side.get(&(round + 1))?, metric)).collect()
 }
 
 /// Differences between neighbouring launches of one artifact that were launched at the same place of their rounds.
@@ -249,6 +268,30 @@ mod tests {
         ] {
             assert_eq!(verdict(&time, better).0, expected, "{name}");
         }
+    }
+
+    /// The machine halves its speed for a moment: one turn of three differs, the sums by a third, and the launches by nothing.
+    #[test]
+    fn launches_that_took_turns_are_compared_turn_by_turn() {
+        let sample = |target: &str, round: u32, turns: [f64; 3]| {
+            let sum: f64 = turns.iter().sum();
+            let json = serde_json::json!({"target": target, "case": "json", "round": round, "slot": 0,
+                "metrics": {"cpu_us_per_request": sum / 3.0}, "histograms": {}, "void": {},
+                "turns": {"cpu_us_per_request": turns}});
+            serde_json::from_value::<Sample>(json).unwrap()
+        };
+        let base: Vec<Sample> = (0..8).map(|round| sample("a@base", round, [10.0, 10.0, 20.0])).collect();
+        let head: Vec<Sample> = (0..8).map(|round| sample("a@head", round, [10.5, 10.5, 10.5])).collect();
+        let (base, head): (Vec<&Sample>, Vec<&Sample>) = (base.iter().collect(), head.iter().collect());
+        let pairs = Pairs::of(&base, &head, "cpu_us_per_request").unwrap();
+        assert!(pairs.differences.iter().all(|difference| (difference - 1.05_f64.ln()).abs() < 1e-12));
+        assert_eq!(
+            pairs.unchanged.len(),
+            8,
+            "two rounds at once are four differences of one artifact in eight rounds, twice"
+        );
+        let shown = pairs.show(0.02, "x").unwrap();
+        assert!((shown.base - 40.0 / 3.0).abs() < 1e-12, "what is shown is the whole launch's");
     }
 
     #[test]

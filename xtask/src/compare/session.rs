@@ -122,8 +122,8 @@ pub(crate) struct Pairing {
     /// Pairs of launches; fewer than 7 are no comparison.
     #[arg(long, default_value_t = 14, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) pairs: u32,
-    /// Seconds of each closed-loop window.
-    #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = bench::seconds)]
+    /// Seconds of each launch in a closed loop, and as many in an open one; the sides take turns in them.
+    #[arg(long, value_name = "SECONDS", default_value = "0.6", value_parser = bench::seconds)]
     pub(crate) duration: f64,
     /// Seed of the order of launches.
     #[arg(long, default_value_t = 1)]
@@ -133,7 +133,7 @@ pub(crate) struct Pairing {
 impl Default for Pairing {
     /// As the command line has it.
     fn default() -> Self {
-        Self { controls: vec!["hyper".to_owned()], pairs: 14, duration: 1.0, seed: 1 }
+        Self { controls: vec!["hyper".to_owned()], pairs: 14, duration: 0.6, seed: 1 }
     }
 }
 
@@ -408,7 +408,7 @@ impl Session {
             rounds: if part.only == Family::Times { self.measured.pairing.pairs } else { 1 },
             warmup_s: 0.2_f64.min(self.measured.pairing.duration),
             duration_s: self.measured.pairing.duration,
-            open_duration_s: self.measured.pairing.duration / 2.0,
+            open_duration_s: self.measured.pairing.duration,
             open_shares: vec![0.5],
             database: Database::Sqlite,
             placement: placed(&self.host, part.only)?,

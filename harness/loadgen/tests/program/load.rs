@@ -11,7 +11,7 @@ use std::{
 
 use probe::load::{Body, Mode, Pick};
 
-use crate::peer::{histogram, ok, plan, run, run_with, server};
+use crate::peer::{histogram, ok, plan, run, run_windows, run_with, server};
 
 #[test]
 fn every_answer_is_counted_once() {
@@ -52,6 +52,36 @@ fn every_answer_is_counted_once() {
             Mode::Open { .. } => {
                 assert_eq!(outcome.requests_total, 200, "{case}");
                 assert_eq!(histogram(outcome.histogram_due.as_ref().unwrap()).len(), 200, "{case}");
+            }
+        }
+    }
+}
+
+#[test]
+fn another_go_is_another_window_over_the_same_connections() {
+    for mode in [Mode::Closed, Mode::Open { rate_per_s: 1000.0 }] {
+        let (served, accepted) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+        let (counter, connects) = (Arc::clone(&served), Arc::clone(&accepted));
+        let address = server(move |peer| {
+            connects.fetch_add(1, Ordering::SeqCst);
+            while peer.request().is_some() {
+                counter.fetch_add(1, Ordering::SeqCst);
+                peer.send(ok("hello").as_bytes());
+            }
+        });
+        let mut plan = plan(address, Body::Exact { text: "hello".to_owned() });
+        (plan.connections, plan.mode, plan.duration_s) = (3, mode, 0.1);
+        let mut at_pause = 0;
+        let outcomes = run_windows(&plan, 3, || at_pause = served.load(Ordering::SeqCst));
+        let total: u64 = outcomes.iter().map(|outcome| outcome.requests_total).sum();
+        assert_eq!(total, served.load(Ordering::SeqCst) - at_pause, "{mode:?}");
+        assert_eq!(accepted.load(Ordering::SeqCst), 3, "{mode:?}");
+        for outcome in outcomes {
+            assert_eq!((outcome.errors.total(), outcome.connects), (0, 0), "{outcome:?}");
+            assert_eq!(histogram(&outcome.histogram_sent).len(), outcome.requests_total, "{outcome:?}");
+            assert!(outcome.requests > 0, "{outcome:?}");
+            if mode != Mode::Closed {
+                assert_eq!(outcome.requests_total, 100, "{outcome:?}");
             }
         }
     }

@@ -153,20 +153,28 @@ impl Drop for Generator {
     }
 }
 
-/// Runs `plan` to its end, calling `at_pause` between warm-up and window.
-pub(crate) fn run_with(plan: &Plan, at_pause: impl FnOnce()) -> Outcome {
+/// Runs so many windows of `plan`, calling `at_pause` between warm-up and the first of them.
+pub(crate) fn run_windows(plan: &Plan, windows: usize, at_pause: impl FnOnce()) -> Vec<Outcome> {
     let mut generator = Generator::start(&serde_json::to_string(plan).unwrap());
     let event = generator.event();
     assert_eq!(event, Event::Warm);
     at_pause();
-    generator.say(r#"{"command":"go"}"#);
-    match generator.event() {
-        Event::Done(outcome) => {
-            assert!(generator.end().0.success());
-            outcome
+    let outcomes = (0..windows).map(|_| {
+        generator.say(r#"{"command":"go"}"#);
+        match generator.event() {
+            Event::Done(outcome) => outcome,
+            other => panic!("{other:?} instead of an outcome"),
         }
-        other => panic!("{other:?} instead of an outcome"),
-    }
+    });
+    let outcomes = outcomes.collect();
+    generator.hang_up();
+    assert!(generator.end().0.success());
+    outcomes
+}
+
+/// Runs one window of `plan`, calling `at_pause` between warm-up and window.
+pub(crate) fn run_with(plan: &Plan, at_pause: impl FnOnce()) -> Outcome {
+    run_windows(plan, 1, at_pause).remove(0)
 }
 
 /// Runs `plan` to its end.
