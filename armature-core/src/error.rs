@@ -38,7 +38,9 @@ pub enum ErrorKind {
     Route,
     /// A limit is out of its range.
     Limits,
-    /// The address could not be bound.
+    /// A field of the tuning is out of its range.
+    Tuning,
+    /// The address could not be bound, or a socket not be set as it was asked for.
     Bind,
     /// A worker's thread or runtime could not be started.
     Worker,

@@ -6,7 +6,7 @@
 //! - 3: `io`, `conn`, `worker`, `transport`, [`file`](mod@file), [`middleware`], `interval`: sockets, time, threads and files
 //! - 2: [`service`], [`handler`], [`extract`], [`respond`], [`stream`], [`tower`]: the programming model
 //! - 1: [`body`], `buffer`, `collections`, `h1`, [`route`](mod@route), [`state`]: mechanisms without sockets, clocks or tasks
-//! - 0: [`http`], [`Limits`], [`Error`]: the vocabulary
+//! - 0: [`http`], [`Limits`], [`Tuning`], [`Error`]: the vocabulary
 
 pub mod body;
 mod buffer;
@@ -33,6 +33,7 @@ pub mod stream;
 pub mod test;
 pub mod tower;
 mod transport;
+mod tuning;
 mod upgrade;
 mod worker;
 
@@ -53,8 +54,12 @@ pub use server::{Balance, Handle, IntoService, Server, WorkerContext};
 pub use service::{MethodRouter, Router, Routes, Service, any, delete, get, head, options, patch, post, put};
 #[cfg(feature = "tls")]
 pub use transport::Tls;
+pub use tuning::Tuning;
 pub use upgrade::Upgraded;
-pub use worker::counters::Counters;
+pub use worker::{
+    background::{Background, TooManyTasks},
+    counters::Counters,
+};
 
 /// The examples of the README are compiled with those of this page.
 #[cfg(doctest)]

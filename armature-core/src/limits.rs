@@ -124,7 +124,12 @@ pub struct Limits {
     ///
     /// Default 262,144: more than a sender has in flight on most paths.
     pub linger_bytes_max: usize,
-    /// How long a stopping server waits for requests in flight. Then their connections are cut.
+    /// Tasks that handlers have started beside their answers ([`Background`](crate::Background)) and that still run, of one
+    /// worker. Who asks for more is told.
+    ///
+    /// Default 1,024: what a worker answers in some ms, so that one that is behind shows before its memory does.
+    pub background_tasks_max: usize,
+    /// How long a stopping server waits for requests in flight and background tasks. Then their connections are cut.
     ///
     /// Default 10 s: the usual patience of supervisors is 30 s, and there is other work in stopping.
     pub drain_deadline: Duration,
@@ -160,6 +165,7 @@ impl Default for Limits {
             write_deadline: Duration::from_secs(30),
             linger_deadline: Duration::from_secs(2),
             linger_bytes_max: 262_144,
+            background_tasks_max: 1_024,
             drain_deadline: Duration::from_secs(10),
             drain_idle: Duration::from_millis(200),
         }

@@ -15,7 +15,7 @@ use std::{
 };
 
 use armature_core::{
-    IntoResponse, Json, Path, Response, Router, Server, SmallString, StatusCode,
+    IntoResponse, Json, Path, Response, Router, Server, SmallString, StatusCode, Tuning,
     extract::Param,
     get,
     middleware::{SecurityHeaders, SetRequestId, Timeout},
@@ -62,6 +62,12 @@ struct Entry {
     slug: SmallString,
 }
 
+/// More than the pool of write buffers keeps.
+static LARGE: &str = match std::str::from_utf8(&[b'x'; 100_000]) {
+    Ok(text) => text,
+    Err(_) => "",
+};
+
 fn app() -> Router {
     Router::new()
         .route("/plaintext", get(async || "Hello, World!"))
@@ -77,6 +83,7 @@ fn app() -> Router {
                 Timeout::new(Duration::from_secs(10)),
             ))
         })
+        .route("/large", get(async || LARGE))
         .route("/allocations", get(async || ALLOCATIONS.get().to_string()))
 }
 
@@ -109,6 +116,57 @@ fn connect(address: SocketAddr) -> TcpStream {
     stream.set_nodelay(true).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
     stream
+}
+
+/// What a worker allocates, by its own count, while `act` has it do something.
+fn allocations_of(tuning: Tuning, act: impl FnOnce(SocketAddr, &mut TcpStream)) -> u64 {
+    let server = Server::bind("127.0.0.1:0").unwrap().workers(1).name("test").tuning(tuning);
+    let (address, handle) = (server.local_addr(), server.handle());
+    let (ready, is_ready) = mpsc::channel();
+    let serving = thread::spawn(move || server.on_ready(move || ready.send(()).unwrap()).serve(|_| app()));
+    is_ready.recv().unwrap();
+    let mut stream = connect(address);
+    for _ in 0..20 {
+        ask(&mut stream, "/large", 1);
+    }
+    let count = |stream: &mut TcpStream| ask(stream, "/allocations", 1).parse::<u64>().unwrap();
+    let before = count(&mut stream);
+    act(address, &mut stream);
+    let allocations = count(&mut stream) - before;
+    handle.drain();
+    drop(stream);
+    serving.join().unwrap().unwrap();
+    allocations
+}
+
+/// A copy of a body that is larger than what the pool keeps is memory for every request.
+#[test]
+fn a_large_body_is_copied_behind_its_head_only_if_that_is_asked_for() {
+    let requests = 100;
+    for (copy_bytes_max, copies) in [(Tuning::default().copy_bytes_max, false), (1_000_000, true)] {
+        let allocations = allocations_of(Tuning { copy_bytes_max, ..Tuning::default() }, |_, stream| {
+            for _ in 0..requests {
+                ask(stream, "/large", 1);
+            }
+        });
+        assert_eq!(allocations >= requests, copies, "{allocations} allocations with {copy_bytes_max}");
+    }
+}
+
+#[test]
+fn connections_that_wait_share_buffers_or_keep_one_each() {
+    let connections = 50;
+    let [released, kept] = [false, true].map(|keeps_idle_buffers| {
+        allocations_of(Tuning { keeps_idle_buffers, ..Tuning::default() }, |address, _| {
+            let mut waiting: Vec<_> = (0..connections).map(|_| connect(address)).collect();
+            for stream in &mut waiting {
+                ask(stream, "/plaintext", 1);
+            }
+            drop(waiting);
+        })
+    });
+    // What a connection is itself costs the same on both sides.
+    assert!(kept >= released + connections, "{released} allocations, and {kept} where each keeps its buffer");
 }
 
 /// Made when the program is compiled.

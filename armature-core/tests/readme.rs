@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use armature_core::{Limits, h1::Refusal};
+use armature_core::{Limits, Tuning, h1::Refusal};
 
 fn readme() -> String {
     fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap()
@@ -18,11 +18,11 @@ fn every_refusal_is_in_the_table() {
 }
 
 #[test]
-fn every_limit_is_in_the_table() {
+fn every_limit_and_every_field_of_the_tuning_is_in_the_table() {
     let readme = readme();
-    let limits = format!("{:#?}", Limits::default());
-    let names: Vec<_> = limits.lines().filter_map(|line| line.strip_prefix("    ")?.split_once(':')).collect();
-    assert!(names.len() > 20, "{limits}");
+    let fields = format!("{:#?}{:#?}", Limits::default(), Tuning::default());
+    let names: Vec<_> = fields.lines().filter_map(|line| line.strip_prefix("    ")?.split_once(':')).collect();
+    assert!(names.len() > 30, "{fields}");
     for (name, _) in names {
         let name = name.trim();
         if name.chars().all(|letter| letter.is_ascii_lowercase() || letter == '_') {

@@ -59,6 +59,8 @@ pub(crate) struct Conn<IO: Stream, S: Service> {
     reads: u8,
     /// Steps that this poll may still take before other connections get their turn.
     turns: u32,
+    /// At so many turns left the answers that wait are written, for they are as many as may wait for one another.
+    write_at: u32,
     /// Bytes of the present request's body that were read and thrown away.
     discarded_bytes: u64,
     protocol: h1::Connection,
@@ -117,6 +119,7 @@ impl<IO: Stream, S: Service> Conn<IO, S> {
             answered: 0,
             reads: 0,
             turns: 0,
+            write_at: 0,
             discarded_bytes: 0,
             protocol: h1::Connection::default(),
             input: BytesMut::new(),
@@ -141,6 +144,7 @@ impl<IO: Stream, S: Service> Conn<IO, S> {
     /// Serves until the connection is to end.
     fn serve(&mut self, cx: &mut Context<'_>) -> Poll<End> {
         self.turns = self.worker.limits.requests_per_poll_max;
+        self.begin_batch();
         loop {
             if self.sending.is_some() {
                 match ready!(self.send(cx)) {
@@ -166,10 +170,11 @@ impl<IO: Stream, S: Service> Conn<IO, S> {
             if self.output.len() >= self.worker.limits.output_bytes_per_poll_max {
                 self.turns = 0;
             }
-            if self.turns == 0 || self.output.has_tail() {
+            if self.turns <= self.write_at || self.output.has_tail() {
                 if ready!(self.flush(cx)).is_err() {
                     return Poll::Ready(End::Abort);
                 }
+                self.begin_batch();
                 if self.turns == 0 {
                     cx.waker().wake_by_ref();
                     return Poll::Pending;
@@ -193,6 +198,12 @@ impl<IO: Stream, S: Service> Conn<IO, S> {
                 Err(end) => return Poll::Ready(end),
             }
         }
+    }
+
+    /// Lets as many answers as may wait for one another wait from now on.
+    #[inline]
+    fn begin_batch(&mut self) {
+        self.write_at = self.turns.saturating_sub(self.worker.tuning.answers_per_write_max);
     }
 
     /// Answers the request at the start of the input, or hands it to a handler; `false` if none is there as a whole.

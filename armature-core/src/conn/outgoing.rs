@@ -22,9 +22,6 @@ use crate::{
     service::Service,
 };
 
-/// A body up to this size is copied behind its head; a larger one becomes a second buffer of the same write (writev(2)).
-const COPY_BYTES_MAX: usize = 8_192;
-
 /// A stream is asked for more while less than this waits to be written.
 const STREAM_BYTES_AHEAD: usize = 65_536;
 
@@ -41,12 +38,13 @@ pub(super) struct Sending {
 }
 
 impl Sending {
-    fn new(source: Pin<Box<dyn BodySource>>, head: BodyHead) -> Box<Self> {
+    fn new(source: Pin<Box<dyn BodySource>>, head: BodyHead, sends_files: bool) -> Box<Self> {
         let remaining = match head {
             BodyHead::Length(length) => Some(length),
             _ => None,
         };
-        let file = source.file().filter(|part| part.length() > 0 && remaining == Some(part.length()));
+        let sent = |part: &FilePart| sends_files && part.length() > 0 && remaining == Some(part.length());
+        let file = source.file().filter(sent);
         Box::new(Self { source, chunked: head == BodyHead::Chunked, remaining, owes_chunk_end: false, file })
     }
 }
@@ -76,7 +74,7 @@ impl<IO: Stream, S: Service> Conn<IO, S> {
         let framed = self.encode(status, content_type, &fields, BodyLength::Known(bytes.len() as u64), close, false);
         drop(fields);
         if framed.sends_body {
-            if bytes.len() > COPY_BYTES_MAX {
+            if !self.worker.tuning.copies(bytes.len()) {
                 return self.output.set_tail(body);
             }
             self.output.buffer().extend_from_slice(bytes);
@@ -126,12 +124,13 @@ impl<IO: Stream, S: Service> Conn<IO, S> {
             (body, _) => body.length().map_or(BodyLength::Unknown, BodyLength::Known),
         };
         let framed = self.encode(status, content_type, &fields, length, close, upgrade.is_some());
+        let sends_files = self.worker.tuning.sends_files;
         match body {
             _ if !framed.sends_body => {}
-            Body::Stream(source) => self.sending = Some(Sending::new(source, framed.head)),
+            Body::Stream(source) => self.sending = Some(Sending::new(source, framed.head, sends_files)),
             // What was declared and is not there cuts the connection, as for a stream that ends too early.
             Body::Empty if length != BodyLength::Known(0) => {
-                self.sending = Some(Sending::new(Box::pin(Nothing), framed.head));
+                self.sending = Some(Sending::new(Box::pin(Nothing), framed.head, sends_files));
             }
             body => self.output.set_tail(body),
         }
@@ -180,7 +179,7 @@ impl<IO: Stream, S: Service> Conn<IO, S> {
                         }
                     }
                     let chunked = sending.chunked;
-                    let attached = piece.len() > COPY_BYTES_MAX;
+                    let attached = !self.worker.tuning.copies(piece.len());
                     sending.owes_chunk_end = chunked && attached;
                     let out = self.output.buffer();
                     if chunked {
@@ -235,7 +234,7 @@ impl<IO: Stream, S: Service> Conn<IO, S> {
     /// Has the kernel send a body that is a file; ready when it has, or when the body has to be sent in pieces after all.
     fn send_file(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), End>> {
         while self.sending.as_ref().is_some_and(|sending| sending.file.is_some()) {
-            if ready!(self.flush(cx)).is_err() {
+            if ready!(self.flush_ahead(cx)).is_err() {
                 return Poll::Ready(Err(End::Abort));
             }
             ready!(self.take_turn(cx));

@@ -52,7 +52,7 @@ impl<IO: Stream, S: Service> Conn<IO, S> {
             Poll::Ready(Ok(read)) => {
                 self.is_drained = read < room;
                 // A sample is enough to know the traffic by, and costs an eighth.
-                if self.reads.is_multiple_of(8) {
+                if self.reads.is_multiple_of(8) && self.worker.tuning.adapts_read_size {
                     buffer::note_read(read, room);
                 }
                 self.reads = self.reads.wrapping_add(1);
@@ -75,7 +75,7 @@ impl<IO: Stream, S: Service> Conn<IO, S> {
     }
 
     fn release_input(&mut self) {
-        if self.input.is_empty() && self.input.capacity() > 0 {
+        if self.input.is_empty() && self.input.capacity() > 0 && !self.worker.tuning.keeps_idle_buffers {
             buffer::give_read(std::mem::take(&mut self.input));
         }
     }
@@ -83,12 +83,21 @@ impl<IO: Stream, S: Service> Conn<IO, S> {
     /// Writes everything that waits.
     #[inline]
     pub(super) fn flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.output.is_empty() { Poll::Ready(Ok(())) } else { self.write_out(cx) }
+        if self.output.is_empty() { Poll::Ready(Ok(())) } else { self.write_out(false, cx) }
     }
 
-    fn write_out(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    /// As [`flush`](Self::flush), where a file follows at once.
+    pub(super) fn flush_ahead(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.write_out(self.worker.tuning.joins_file_heads, cx)
+    }
+
+    /// Writes until nothing waits, ahead of more to come or for good.
+    fn write_out(&mut self, is_ahead: bool, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.output.is_empty() {
-            match Self::socket(&mut self.stream)?.poll_write(&mut self.output, cx) {
+            let stream = Self::socket(&mut self.stream)?;
+            let output = &mut self.output;
+            let written = if is_ahead { stream.poll_write_ahead(output, cx) } else { stream.poll_write(output, cx) };
+            match written {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 Poll::Ready(Ok(_)) => self.wait_not(Wait::Write),
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),

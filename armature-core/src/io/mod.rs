@@ -17,11 +17,12 @@ mod instance_unsafe;
 mod reactor;
 mod receive_unsafe;
 mod send_file;
+mod syn_data_unsafe;
 mod tcp;
 mod upgraded;
 
 pub(crate) use reactor::{Alarm, Event, Reactor, TaskKey};
-pub(crate) use tcp::{Listener, Tcp, accept_now, listen, listen_again};
+pub(crate) use tcp::{Listener, Tcp, accept_now, listen, tune};
 
 /// One connected socket.
 pub(crate) trait Stream {
@@ -36,6 +37,11 @@ pub(crate) trait Stream {
 
     /// Writes some of what waits in `output`, and takes it off.
     fn poll_write(&mut self, output: &mut Output, cx: &mut Context<'_>) -> Poll<io::Result<usize>>;
+
+    /// As [`poll_write`](Self::poll_write), with more to come at once, which a segment that is not full may wait for.
+    fn poll_write_ahead(&mut self, output: &mut Output, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        self.poll_write(output, cx)
+    }
 
     /// Sends some of a file without reading it, and says how many bytes that were; 0 is the end of the file. A back end that
     /// has to see the bytes, to encrypt them say, cannot.

@@ -21,15 +21,15 @@ use super::{
     reactor::{Reactor, Registration, TaskKey},
     receive_unsafe::receive,
     send_file::send,
+    syn_data_unsafe,
 };
-use crate::{body::FilePart, buffer::Output, upgrade::Duplex};
+use crate::{body::FilePart, buffer::Output, tuning::Tuning, upgrade::Duplex};
 
 /// For so many events one more connection is accepted before the others have their turn again: a turn of the worker grows
 /// by an eighth at most, and one that is idle tries no accept in vain.
 const EVENTS_PER_ACCEPT: usize = 8;
 
-/// A TCP socket. It does not block, and has Nagle's algorithm off: answers are written whole, so holding back a last
-/// segment (RFC 1122 §4.2.3.4) only delays it.
+/// A TCP socket. It does not block.
 #[derive(Debug)]
 pub(crate) struct Tcp {
     // Dropped before the socket is closed, which is what ends the watch (epoll(7), question 6).
@@ -115,6 +115,17 @@ impl Stream for Tcp {
             (encoded, []) => stream.write(encoded),
             ([], tail) => stream.write(tail),
             (encoded, tail) => stream.write_vectored(&[IoSlice::new(encoded), IoSlice::new(tail)]),
+        }))?;
+        output.advance(written);
+        Poll::Ready(Ok(written))
+    }
+
+    fn poll_write_ahead(&mut self, output: &mut Output, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let written = ready!(self.poll_send(cx, |stream| {
+            let (encoded, tail) = output.parts();
+            // As the standard library writes, and with the flag of send(2).
+            let flags = libc::MSG_NOSIGNAL | libc::MSG_MORE;
+            SockRef::from(stream).send_vectored_with_flags(&[IoSlice::new(encoded), IoSlice::new(tail)], flags)
         }))?;
         output.advance(written);
         Poll::Ready(Ok(written))
@@ -214,16 +225,30 @@ pub(crate) fn listen(address: SocketAddr, backlog: u32) -> io::Result<TcpListene
     socket.set_reuse_address(true)?;
     socket.set_reuse_port(true)?;
     socket.set_nonblocking(true)?;
-    // Accepted sockets have it from here (tcp(7)).
-    socket.set_tcp_nodelay(true)?;
     socket.bind(&address.into())?;
     socket.listen(queue_length(backlog))?;
     Ok(socket.into())
 }
 
-/// Sets the backlog of a listener anew: listening again does (listen(2)).
-pub(crate) fn listen_again(listener: &TcpListener, backlog: u32) -> io::Result<()> {
-    SockRef::from(listener).listen(queue_length(backlog))
+/// Sets a listener's options, which the sockets that it accepts have from it (tcp(7)), and its backlog anew: listening again does
+/// (listen(2)).
+///
+/// # Errors
+/// A sentence of what cannot be had here, beside those of setsockopt(2).
+pub(crate) fn tune(listener: &TcpListener, tuning: &Tuning, backlog: u32) -> io::Result<()> {
+    let socket = SockRef::from(listener);
+    socket.set_tcp_nodelay(tuning.no_delay)?;
+    if !tuning.busy_poll.is_zero() {
+        let busy_poll_us = u32::try_from(tuning.busy_poll.as_micros()).unwrap_or(u32::MAX);
+        socket.set_busy_poll(busy_poll_us).map_err(|error| {
+            let reason = format!("SO_BUSY_POLL of {busy_poll_us} µs cannot be had; see net.core.busy_read: {error}");
+            io::Error::new(error.kind(), reason)
+        })?;
+    }
+    if tuning.syn_data_connections_max > 0 {
+        syn_data_unsafe::set(listener, tuning.syn_data_connections_max)?;
+    }
+    socket.listen(queue_length(backlog))
 }
 
 fn queue_length(backlog: u32) -> i32 {

@@ -1,7 +1,9 @@
 //! The server: an address, limits, and a factory of services become running workers.
 //!
-//! Leaves everything that happens in a worker to `../worker/mod.rs`. Read next: `handle.rs`, `into_service.rs`.
+//! Leaves everything that happens in a worker to `../worker/mod.rs`. Read next: `context.rs`, `handle.rs`,
+//! `into_service.rs`.
 
+mod context;
 mod handle;
 mod into_service;
 
@@ -16,6 +18,7 @@ use std::{
     thread,
 };
 
+pub use context::WorkerContext;
 pub use handle::Handle;
 use handle::Shared;
 pub use into_service::IntoService;
@@ -25,12 +28,14 @@ use crate::transport::Tls;
 
 use crate::{
     error::{Error, ErrorKind},
-    io::{listen, listen_again},
+    io::{listen, tune},
     limits::Limits,
     transport::Settings,
+    tuning::Tuning,
     worker::{
         Worker,
         arrival::{Arrivals, Seat, hand_out, seat},
+        background::Background,
         cpu, runtime,
     },
 };
@@ -50,6 +55,7 @@ pub struct Server {
     address: SocketAddr,
     workers: usize,
     limits: Limits,
+    tuning: Tuning,
     name: String,
     balance: Balance,
     pins: bool,
@@ -85,7 +91,7 @@ type Acceptor = (TcpListener, Vec<Seat>);
 
 /// What a worker thread begins with.
 struct Start {
-    context: WorkerContext,
+    index: usize,
     arrivals: Arrivals,
     load: Option<Arc<AtomicUsize>>,
 }
@@ -97,66 +103,6 @@ impl fmt::Debug for Server {
             .field("workers", &self.workers)
             .field("limits", &self.limits)
             .finish_non_exhaustive()
-    }
-}
-
-/// What a worker's factory is told.
-///
-/// ```
-/// use armature_core::{Router, WorkerContext, get, test::TestClient};
-///
-/// fn app(worker: WorkerContext) -> Router {
-///     let name = format!("worker {}", worker.index());
-///     Router::new().route("/", get(move || std::future::ready(name.clone())))
-/// }
-///
-/// assert_eq!(TestClient::over_socket(app)?.get("/").send()?.text(), "worker 0");
-/// # Ok::<(), armature_core::Error>(())
-/// ```
-#[derive(Debug, Clone)]
-pub struct WorkerContext {
-    index: usize,
-    handle: Handle,
-}
-
-impl WorkerContext {
-    /// Which worker it is, from 0.
-    ///
-    /// ```
-    /// use armature_core::{Router, Server};
-    /// use std::sync::Mutex;
-    ///
-    /// let indices = Mutex::new(Vec::new());
-    /// let server = Server::bind("127.0.0.1:0")?.workers(2);
-    /// let handle = server.handle();
-    /// server.on_ready(move || handle.drain()).serve(|worker| {
-    ///     indices.lock().unwrap().push(worker.index());
-    ///     Router::new()
-    /// })?;
-    /// indices.lock().unwrap().sort();
-    /// assert_eq!(*indices.lock().unwrap(), [0, 1]);
-    /// # Ok::<(), armature_core::Error>(())
-    /// ```
-    #[must_use]
-    pub fn index(&self) -> usize {
-        self.index
-    }
-
-    /// The server's handle.
-    ///
-    /// ```
-    /// use armature_core::{Handle, Router, State, get, test::TestClient};
-    ///
-    /// let handler = async |State(handle): State<Handle>| handle.counters().requests.to_string();
-    /// let app = move |worker: armature_core::WorkerContext| {
-    ///     Router::new().route("/", get(handler)).with_state(worker.handle().clone())
-    /// };
-    /// assert_eq!(TestClient::over_socket(app)?.get("/").send()?.text(), "1");
-    /// # Ok::<(), armature_core::Error>(())
-    /// ```
-    #[must_use]
-    pub fn handle(&self) -> &Handle {
-        &self.handle
     }
 }
 
@@ -194,6 +140,7 @@ impl Server {
             address,
             workers: thread::available_parallelism().map_or(1, usize::from),
             limits,
+            tuning: Tuning::default(),
             name: String::new(),
             balance: Balance::default(),
             pins: false,
@@ -246,6 +193,22 @@ impl Server {
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// Sets how the kernel and the runtime are used.
+    ///
+    /// ```
+    /// use armature_core::{Router, Server, Tuning, get, test::TestClient};
+    ///
+    /// let server = Server::bind("127.0.0.1:0")?.tuning(Tuning { copy_bytes_max: 4_096, ..Tuning::default() });
+    /// let mut client = TestClient::over_socket_with(server, |_| Router::new().route("/", get(async || vec![b'x'; 5_000])))?;
+    /// assert_eq!(client.get("/").send()?.text().len(), 5_000);
+    /// # Ok::<(), armature_core::Error>(())
+    /// ```
+    #[must_use]
+    pub fn tuning(mut self, tuning: Tuning) -> Self {
+        self.tuning = tuning;
         self
     }
 
@@ -421,7 +384,8 @@ impl Server {
     /// Serves until the server has drained. `factory` is called once on each worker's thread, inside its runtime.
     ///
     /// # Errors
-    /// When limits are out of range, a service cannot be built or a worker cannot be started; nothing is served then.
+    /// When limits or tuning are out of range or ask for what the kernel does not have, a service cannot be built or a worker cannot
+    /// be started; nothing is served then.
     ///
     /// ```
     /// use armature_core::{ErrorKind, Limits, Router, Server};
@@ -467,6 +431,7 @@ impl Server {
         A: IntoService,
     {
         self.limits.validate()?;
+        self.tuning.validate()?;
         if !self.name.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
             return Err(Error::new(ErrorKind::Limits, "the server's name must be printable ASCII"));
         }
@@ -476,7 +441,7 @@ impl Server {
         thread::scope(|scope| {
             let mut threads = Vec::new();
             for start in starts {
-                let name = format!("worker-{}", start.context.index);
+                let name = format!("worker-{}", start.index);
                 threads.push(
                     thread::Builder::new()
                         .name(name)
@@ -510,12 +475,10 @@ impl Server {
 
     /// What each worker begins with, and what the acceptor does where there is one.
     fn starts(&mut self) -> Result<(Vec<Start>, Option<Acceptor>), Error> {
-        let handle = self.handle();
-        let context = |index| WorkerContext { index, handle: handle.clone() };
         let mut listeners = self.listeners()?;
         if self.balance == Balance::Kernel {
             let starts = listeners.into_iter().enumerate().map(|(index, listener)| Start {
-                context: context(index),
+                index,
                 arrivals: Arrivals::Listener(listener),
                 load: None,
             });
@@ -525,7 +488,7 @@ impl Server {
         for index in 0..self.workers {
             let (seat, arrivals, load) = seat();
             seats.push(seat);
-            starts.push(Start { context: context(index), arrivals, load: Some(load) });
+            starts.push(Start { index, arrivals, load: Some(load) });
         }
         Ok((starts, listeners.pop().map(|listener| (listener, seats))))
     }
@@ -536,12 +499,12 @@ impl Server {
         let (address, backlog) = (self.address, self.limits.backlog_connections);
         let problem = |source| Error::io(ErrorKind::Bind, format!("cannot listen on {address}"), source);
         let mut listeners: Vec<_> = self.listener.take().into_iter().collect();
-        for first in &listeners {
-            listen_again(first, backlog).map_err(problem)?;
-        }
         let needed = if self.balance == Balance::Kernel { self.workers } else { 1 };
         while listeners.len() < needed {
             listeners.push(listen(address, backlog).map_err(problem)?);
+        }
+        for listener in &listeners {
+            tune(listener, &self.tuning, backlog).map_err(problem)?;
         }
         Ok(listeners)
     }
@@ -551,20 +514,24 @@ impl Server {
         F: AsyncFn(WorkerContext) -> A,
         A: IntoService,
     {
-        let Start { context, arrivals, load } = start;
+        let Start { index, arrivals, load } = start;
         let problem = |source| Error::io(ErrorKind::Worker, "cannot run a worker", source);
         let run = || {
             if self.pins {
-                cpu::pin(context.index).map_err(problem)?;
+                cpu::pin(index).map_err(problem)?;
             }
-            let runtime = runtime().map_err(problem)?;
-            let counters = self.shared.counters(context.index);
+            let runtime = runtime(&self.tuning).map_err(problem)?;
+            let counters = self.shared.counters(index);
+            let background = Background::new(self.limits.background_tasks_max);
+            let context = WorkerContext { index, handle: self.handle(), background: background.clone() };
             runtime.block_on(async {
                 let service = factory(context).await.into_service()?;
                 if waiting.fetch_sub(1, Ordering::AcqRel) == 1 {
                     self.call_ready();
                 }
                 let worker = Worker::new(service, self.limits.clone(), &self.name, counters)
+                    .tuned(self.tuning.clone())
+                    .waiting_for(background)
                     .report_to(load)
                     .speaking(self.transport.transport()?);
                 Rc::new(worker).run(arrivals, self.shared.stop.clone()).await.map_err(problem)
@@ -580,8 +547,8 @@ impl Server {
 
     fn run_acceptor(&self, listener: TcpListener, seats: Vec<Seat>) -> Result<(), Error> {
         let problem = |source| Error::io(ErrorKind::Worker, "cannot run the acceptor", source);
-        let accepted =
-            runtime().and_then(|runtime| runtime.block_on(hand_out(listener, seats, self.shared.stop.clone())));
+        let accepted = runtime(&self.tuning)
+            .and_then(|runtime| runtime.block_on(hand_out(listener, seats, self.shared.stop.clone())));
         // Whether it was stopped or not: without it nothing arrives.
         self.shared.stop.ask();
         accepted.map_err(problem)

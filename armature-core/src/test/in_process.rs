@@ -25,6 +25,7 @@ use crate::{
     respond::Response,
     service::Request,
     service::{ConnectionInfo, Service, Slot},
+    tuning::Tuning,
     upgrade::Duplex,
     worker::{Opened, Runtime, Worker, runtime},
 };
@@ -53,7 +54,7 @@ impl Service for Box<dyn Service> {
 
 impl InProcess {
     pub(super) fn new(limits: Limits, app: impl Service) -> Result<Self, Error> {
-        let runtime = runtime().map_err(|error| fault("no runtime", error))?;
+        let runtime = runtime(&Tuning::default()).map_err(|error| fault("no runtime", error))?;
         let app: Box<dyn Service> = Box::new(app);
         Ok(Self { worker: Rc::new(Worker::new(app, limits, "", Arc::default())), open: None, runtime })
     }

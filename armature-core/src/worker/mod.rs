@@ -4,6 +4,7 @@
 //! starting workers to `../server.rs`. Read next: `tasks.rs`, `timer.rs`, `../conn/mod.rs`.
 
 pub(crate) mod arrival;
+pub(crate) mod background;
 pub(crate) mod counters;
 pub(crate) mod cpu;
 mod memory;
@@ -35,8 +36,10 @@ use crate::{
     limits::Limits,
     service::{ConnectionInfo, Service, Slot},
     transport::Transport,
+    tuning::Tuning,
 };
 use arrival::{ACCEPT_PAUSE, Arrivals, Source};
+use background::Background;
 use counters::WorkerCounters;
 use stamp::Stamp;
 use stop::Stop;
@@ -47,14 +50,20 @@ use timer::Timers;
 pub(crate) type Runtime = tokio::runtime::LocalRuntime;
 
 /// A runtime for a worker.
-pub(crate) fn runtime() -> io::Result<Runtime> {
-    tokio::runtime::Builder::new_current_thread().enable_all().build_local(tokio::runtime::LocalOptions::default())
+pub(crate) fn runtime(tuning: &Tuning) -> io::Result<Runtime> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .event_interval(tuning.event_interval_polls)
+        .global_queue_interval(tuning.global_queue_interval_polls)
+        .max_blocking_threads(tuning.blocking_threads_max)
+        .build_local(tokio::runtime::LocalOptions::default())
 }
 
 /// What the connections of one worker share.
 pub(crate) struct Worker<S> {
     pub(crate) service: S,
     pub(crate) limits: Limits,
+    pub(crate) tuning: Tuning,
     pub(crate) timers: Timers,
     pub(crate) stamp: Stamp,
     pub(crate) counters: Arc<WorkerCounters>,
@@ -68,10 +77,11 @@ pub(crate) struct Worker<S> {
     /// Where an acceptor looks up how many connections are open here.
     load: Option<Arc<AtomicUsize>>,
     transport: Transport,
+    background: Background,
     /// A connection has ended.
     closed: Notify,
-    /// Accepting waits for the clock, whether or not there is a connection.
-    pauses: Cell<bool>,
+    /// Somebody waits for the clock, whether or not there is a connection.
+    needs_clock: Cell<bool>,
 }
 
 /// One connection of a worker, open for as long as this is there.
@@ -111,6 +121,7 @@ impl<S: Service> Worker<S> {
         Self {
             service,
             limits,
+            tuning: Tuning::default(),
             timers: Timers::new(),
             stamp: Stamp::new(name),
             counters,
@@ -121,14 +132,27 @@ impl<S: Service> Worker<S> {
             open: Cell::new(0),
             load: None,
             transport: Transport::default(),
+            background: Background::new(0),
             closed: Notify::new(),
-            pauses: Cell::new(false),
+            needs_clock: Cell::new(false),
         }
     }
 
     /// Reports how many connections are open to an acceptor, which has counted each when it handed it out.
     pub(crate) fn report_to(mut self, load: Option<Arc<AtomicUsize>>) -> Self {
         self.load = load;
+        self
+    }
+
+    /// Sets how the kernel is used.
+    pub(crate) fn tuned(mut self, tuning: Tuning) -> Self {
+        self.tuning = tuning;
+        self
+    }
+
+    /// Sets whose tasks are waited for in the end.
+    pub(crate) fn waiting_for(mut self, background: Background) -> Self {
+        self.background = background;
         self
     }
 
@@ -166,7 +190,7 @@ impl<S: Service> Worker<S> {
             let source = Source::new(arrivals, tasks.reactor())?;
             let tick = || {
                 self.timers.tick().into_iter().for_each(|task| tasks.wake(task));
-                self.pauses.get()
+                self.needs_clock.get()
             };
             tasks.run(self.accept_and_drain(source, &tasks, &stop), tick).await?
         });
@@ -199,10 +223,10 @@ impl<S: Service> Worker<S> {
                 // Out of descriptors or memory (accept(2)): what is open goes on, the rest waits in the backlog.
                 Err(_) => {
                     source.set_watched(false)?;
-                    self.pauses.set(true);
+                    self.needs_clock.set(true);
                     self.start_clock(tasks)?;
                     self.timers.sleep(ACCEPT_PAUSE).await;
-                    self.pauses.set(false);
+                    self.needs_clock.set(false);
                     source.set_watched(true)?;
                 }
             }
@@ -270,16 +294,20 @@ impl<S: Service> Worker<S> {
         Ok(())
     }
 
-    /// Takes in what the kernel has accepted, stops listening, and waits for connections to end.
+    /// Takes in what the kernel has accepted, stops listening, and waits for connections and background tasks to end.
     async fn drain(self: &Rc<Self>, source: Source, tasks: &Tasks) -> io::Result<()> {
         self.draining.set(true);
         // Connections in the queue were accepted as far as their clients can tell; closing the listener resets them.
         source.rest(|(stream, peer)| self.open_connection(stream, peer, tasks)).await;
         tasks.wake_all();
+        // For the deadline, which may be that of a background task alone.
+        self.needs_clock.set(true);
+        self.start_clock(tasks)?;
         let all_closed = async {
             while self.open.get() > 0 {
                 self.closed.notified().await;
             }
+            self.background.all_ended().await;
         };
         // What is still open when the deadline passes is cut.
         select! {

@@ -17,6 +17,13 @@ pub(crate) struct Client {
     received: Vec<u8>,
 }
 
+/// Its socket, to be looked at.
+impl AsRef<TcpStream> for Client {
+    fn as_ref(&self) -> &TcpStream {
+        &self.stream
+    }
+}
+
 impl Client {
     pub(crate) fn connect(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).unwrap();

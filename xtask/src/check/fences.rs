@@ -8,6 +8,7 @@ pub(super) const UNSAFE_FILES: &[(&str, &str)] = &[
         "armature-core/src/h1/ascii.rs",
         "ASCII is text, which the standard library says by a check that costs more than finding out that it is ASCII",
     ),
+    ("armature-core/src/io/syn_data_unsafe.rs", "no crate in use offers the option TCP_FASTOPEN of a listener"),
     (
         "armature-core/src/io/instance_unsafe.rs",
         "tokio registers a descriptor only for a promise that it stays open and the same",
@@ -19,6 +20,10 @@ pub(super) const UNSAFE_FILES: &[(&str, &str)] = &[
     (
         "armature-core/tests/allocation.rs",
         "it counts allocations, and an allocator that counts has to be a GlobalAlloc, which is an unsafe trait",
+    ),
+    (
+        "armature-core/tests/socket/option_unsafe.rs",
+        "it looks at sockets that the server has accepted, which only their descriptors lead to, and at options that no crate offers",
     ),
     (
         "armature-core/src/service/slot.rs",

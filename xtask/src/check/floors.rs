@@ -14,7 +14,7 @@ const SOURCE: &str = "armature-core/src/";
 /// The top-level modules by floor, from the lowest: F0 vocabulary, F1 pure mechanisms, F2 the programming model,
 /// F3 sockets, time and threads, F4 the server.
 const FLOORS: &[&[&str]] = &[
-    &["error", "limits", "http"],
+    &["error", "limits", "tuning", "http"],
     &["body", "buffer", "h1", "route", "state", "pool", "collections"],
     &["service", "extract", "respond", "handler", "stream", "tower", "upgrade"],
     &["io", "conn", "worker", "transport", "middleware", "interval", "file"],
