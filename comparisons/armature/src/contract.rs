@@ -1,17 +1,41 @@
 //! The routes of the contract as armature handlers. Leaves sockets and runtimes to `armature_core::Server`.
 
+use std::{fs, io};
+
 use armature_core::{
-    Body, Html, IntoResponse, Json, MediaType, Path, Query, Response, Router, SmallString, State, StatusCode, get, post,
+    Body, Files, Html, IntoResponse, Json, MediaType, Path, Query, Response, Router, SmallString, State, StatusCode,
+    get, post,
 };
 use bytes::Bytes;
 use serde::Deserialize;
+use tempfile::TempDir;
 use workload::{
     database::{self, Database, World},
     payload::{self, Message},
 };
 
-/// The whole contract; without a database its routes answer 503.
-pub(crate) fn router(database: Option<Database>) -> Router {
+/// Sizes of the files that experiments ask for, KiB.
+const FILES_KIB: [usize; 4] = [16, 64, 256, 1024];
+
+/// A folder of files with the bytes of `/download`, which is there until it is dropped.
+pub(crate) fn files() -> io::Result<TempDir> {
+    let folder = TempDir::new()?;
+    for kib in FILES_KIB {
+        fs::write(folder.path().join(format!("{kib}-kib")), payload::download(kib * 1024).unwrap_or_default())?;
+    }
+    Ok(folder)
+}
+
+/// The whole contract; without a database its routes answer 503. With a folder its files are served as well.
+pub(crate) fn router(database: Option<Database>, files: Option<&std::path::Path>) -> anyhow::Result<Router> {
+    let router = contract(database);
+    Ok(match files {
+        Some(folder) => router.route_service("/files/{*path}", Files::new(folder)?),
+        None => router,
+    })
+}
+
+fn contract(database: Option<Database>) -> Router {
     Router::new()
         .route("/plaintext", get(plaintext))
         .route("/json", get(json))

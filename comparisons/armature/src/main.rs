@@ -1,26 +1,29 @@
-//! The contract served with armature: `target-armature --listen 127.0.0.1:8080 --workers 1 [--database URL]`.
+//! The contract served with armature: `target-armature --listen 127.0.0.1:8080 --workers 1 [--database URL] [--knob NAME=VALUE]`.
 //!
 //! One worker is one thread with its own runtime, listener, router and pool of database connections. Read next:
-//! `contract.rs` (the routes).
+//! `contract.rs` (the routes), `knob.rs` (what experiments turn).
 
 mod contract;
 #[cfg(feature = "faults")]
 mod fault;
-
-use std::time::Duration;
+mod knob;
 
 use anyhow::Context;
-use armature_core::{Limits, Server};
+use armature_core::Server;
 use probe::{Control, Options, control, options::Switch};
-use workload::{database::Database, listen};
+use workload::database::Database;
+
+use knob::Knobs;
 
 /// Whose locked versions the ready line names.
 const PACKAGES: &[&str] = &["armature-core", "tokio", "httparse", "matchit", "serde_json", "sqlx"];
 
-#[cfg(not(feature = "faults"))]
-const SWITCHES: &[Switch] = &[];
-#[cfg(feature = "faults")]
-const SWITCHES: &[Switch] = &[Switch { name: "fault=", help: fault::HELP }];
+const SWITCHES: &[Switch] = &[
+    Switch { name: "knob=", help: knob::HELP },
+    Switch { name: "files", help: "serve files too: /files/N-kib for N of 16, 64, 256 and 1024" },
+    #[cfg(feature = "faults")]
+    Switch { name: "fault=", help: fault::HELP },
+];
 
 fn main() -> anyhow::Result<()> {
     let options = Options::from_env("target-armature", SWITCHES);
@@ -28,14 +31,10 @@ fn main() -> anyhow::Result<()> {
     if let Some(fault) = options.value("fault") {
         fault::arm(fault)?;
     }
-    let defaults = Limits::default();
-    let limits = Limits {
-        head_deadline: options.head_deadline.unwrap_or(defaults.head_deadline),
-        backlog_connections: listen::BACKLOG,
-        drain_deadline: Duration::from_secs(listen::DRAIN_SECONDS),
-        ..defaults
-    };
-    let server = Server::bind(options.listen)?.workers(options.workers).limits(limits).name("armature");
+    let knobs = Knobs::of(&options)?;
+    let files = if options.has("files") { Some(contract::files()?) } else { None };
+    let folder = files.as_ref().map(tempfile::TempDir::path);
+    let server = knobs.apply(Server::bind(options.listen)?.name("armature"));
     let (handle, address, announced) = (server.handle(), server.local_addr(), options.clone());
     let server = server.on_ready(move || {
         let stop = handle.clone();
@@ -51,7 +50,7 @@ fn main() -> anyhow::Result<()> {
             ),
             None => None,
         };
-        Ok(contract::router(database))
+        contract::router(database, folder)
     })?;
     control::farewell(&options);
     Ok(())

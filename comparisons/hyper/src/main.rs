@@ -14,7 +14,7 @@ use hyper::{
     service::service_fn,
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
-use probe::{Control, Options, control};
+use probe::{Control, Options, control, options::Switch};
 use tokio::{
     net::{TcpListener, TcpStream},
     runtime, select,
@@ -29,8 +29,39 @@ use workload::{
 /// Whose locked versions the ready line names.
 const PACKAGES: &[&str] = &["hyper", "hyper-util", "tokio", "serde_json"];
 
+const SWITCHES: &[Switch] = &[
+    Switch {
+        name: "stealing",
+        help: "one runtime whose threads steal tasks from one another, instead of one a worker",
+    },
+    Switch { name: "threads=", help: "worker threads, whatever --workers says: what the lab says is one for each CPU" },
+];
+
 fn main() -> anyhow::Result<()> {
-    let options = Options::from_env("target-hyper", &[]);
+    let mut options = Options::from_env("target-hyper", SWITCHES);
+    if let Some(threads) = options.value("threads") {
+        options.workers = threads.parse()?;
+    }
+    if options.has("stealing") { stealing(&options) } else { workers(&options) }
+}
+
+/// One listener and one runtime, whose threads share all connections.
+fn stealing(options: &Options) -> anyhow::Result<()> {
+    let listener = listen::shared(options.listen, 1)?.remove(0);
+    let address = listener.local_addr()?;
+    let (stop, stopping) = watch::channel(false);
+    let (ready, readiness) = mpsc::channel();
+    let runtime = runtime::Builder::new_multi_thread().worker_threads(options.workers).enable_all().build()?;
+    let serving = runtime.spawn(work(listener, options.head_deadline, ready, stopping));
+    readiness.recv()?;
+    Control::start(options, "hyper", address, PACKAGES, move || _ = stop.send(true))?;
+    runtime.block_on(serving)??;
+    control::farewell(options);
+    Ok(())
+}
+
+/// A listener, a thread and a runtime for each worker.
+fn workers(options: &Options) -> anyhow::Result<()> {
     let listeners = listen::shared(options.listen, options.workers)?;
     let address = listeners[0].local_addr()?;
     let (stop, stopping) = watch::channel(false);
@@ -51,14 +82,14 @@ fn main() -> anyhow::Result<()> {
     drop(ready);
     // A worker that fails drops its end unsent, so this ends either way.
     if readiness.iter().count() == workers.len() {
-        Control::start(&options, "hyper", address, PACKAGES, move || _ = stop.send(true))?;
+        Control::start(options, "hyper", address, PACKAGES, move || _ = stop.send(true))?;
     } else {
         stop.send(true)?;
     }
     for worker in workers {
         worker.join().expect("a worker does not panic")?;
     }
-    control::farewell(&options);
+    control::farewell(options);
     Ok(())
 }
 

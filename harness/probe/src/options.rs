@@ -75,7 +75,12 @@ impl Options {
     /// The value of the target's own switch `name=`, if it was given.
     #[must_use]
     pub fn value(&self, name: &str) -> Option<&str> {
-        self.switches.iter().find_map(|given| given.strip_prefix(name)?.strip_prefix('='))
+        self.values(name).next()
+    }
+
+    /// The values of the target's own switch `name=`, which may be given more than once.
+    pub fn values(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.switches.iter().filter_map(move |given| given.strip_prefix(name)?.strip_prefix('='))
     }
 
     fn parse(
@@ -171,6 +176,8 @@ mod tests {
         for line in ["--fault work:3", "--fault=work:3"] {
             assert_eq!(parse(line).unwrap().unwrap().value("fault"), Some("work:3"), "{line}");
         }
+        let options = parse("--fault a --stock --fault b=1").unwrap().unwrap();
+        assert_eq!(options.values("fault").collect::<Vec<_>>(), ["a", "b=1"]);
     }
 
     #[test]
