@@ -11,8 +11,8 @@ use crate::{
     record::Record,
 };
 
-/// What is timed of an operation; it decides, and counts explain.
-const TIME: &str = "ns_per_operation";
+/// What is timed: of an operation in process, or of a request over a socket. It decides, and counts explain.
+const TIMES: [&str; 2] = ["ns_per_operation", "cpu_us_per_request"];
 
 /// What becomes of a claim on one input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -53,6 +53,8 @@ pub struct Entry {
     pub effect: Effect,
     /// Why, in words.
     pub reason: String,
+    /// The metric that was timed.
+    pub timed: String,
     /// The pairs of launches, where there are enough.
     pub time: Option<Time>,
     /// What was counted, by metric; only what is to be believed.
@@ -82,20 +84,22 @@ pub fn suspects(record: &Record) -> Vec<String> {
     own.flat_map(|own| judge::suspects(&[&own]).into_values().flatten()).collect()
 }
 
-/// The part of a record that is about one experiment.
+/// The part of a record that is about one experiment: its cases, and the two targets that take part in them.
 fn only(record: &Record, test: &str) -> Record {
     let mut own = record.clone();
     own.cases.retain(|case| case.test == test);
+    own.plan.targets.retain(|target| own.cases.iter().any(|case| target.takes_part(case)));
     let is_own = |id: &str| own.cases.iter().any(|case| case.id == id);
+    let takes_part = |name: &str| own.plan.targets.iter().any(|target| target.name == name);
     own.samples.retain(|sample| is_own(&sample.case));
-    own.failures.retain(|failure| failure.case.as_deref().is_none_or(is_own));
+    own.failures.retain(|failure| takes_part(&failure.target) && failure.case.as_deref().is_none_or(is_own));
     own.verifications.retain(|verification| verification.test == test);
     own
 }
 
 fn entry(case: &Case, judgement: &Judgement) -> Entry {
     let rows: Vec<&Row> = judgement.rows.iter().filter(|row| row.case == case.id).collect();
-    let time = rows.iter().find(|row| row.metric == TIME);
+    let time = rows.iter().find(|row| TIMES.contains(&row.metric.as_str()));
     let counted = |row: &&Row| match &row.evidence {
         Some(Evidence::Count(count)) => Some((row.metric.clone(), count.clone())),
         _ => None,
@@ -111,6 +115,7 @@ fn entry(case: &Case, judgement: &Judgement) -> Entry {
         case: case.clone(),
         effect,
         reason,
+        timed: time.map(|row| row.metric.clone()).unwrap_or_default(),
         time: time.and_then(|row| match &row.evidence {
             Some(Evidence::Time(time)) => Some(time.clone()),
             _ => None,
@@ -131,7 +136,7 @@ fn effect(verdict: Verdict) -> Effect {
 
 #[cfg(test)]
 mod tests {
-    use probe::suite::Sample;
+    use probe::suite::{Failure, Sample, Target};
     use serde_json::{Value, json};
 
     use super::*;
@@ -195,6 +200,43 @@ mod tests {
         let entries = entries(&first, Some(&first));
         assert_eq!((entries[0].effect, entries[1].effect), (Effect::Broken, Effect::None));
         assert!(entries[0].reason.contains("folded away"), "{}", entries[0].reason);
+    }
+
+    /// Over sockets each experiment has two servers of its own, and a request is timed instead of an operation.
+    #[test]
+    fn servers_of_other_experiments_are_no_part_of_one() {
+        let mut first = record(&[0.5, 1.0]);
+        for (at, case) in first.cases.iter_mut().enumerate() {
+            case.test = format!("knob-{at}");
+        }
+        let mut targets = Vec::new();
+        for at in 0..2 {
+            for target in &first.plan.targets {
+                let name = target.name.replace("experiment", &format!("knob-{at}"));
+                targets.push(Target { name, serves: vec![format!("knob-{at}")], ..target.clone() });
+            }
+        }
+        first.plan.targets = targets;
+        for sample in &mut first.samples {
+            sample.target = sample.target.replace("experiment", &sample.case.replace("trick", "knob"));
+            let figure = sample.metrics.remove("ns_per_operation").unwrap();
+            sample.metrics.insert("cpu_us_per_request".to_owned(), figure);
+        }
+        let effects = |first: &Record| -> Vec<(Effect, String)> {
+            entries(first, Some(first)).into_iter().map(|entry| (entry.effect, entry.timed)).collect()
+        };
+        let timed = || "cpu_us_per_request".to_owned();
+        assert_eq!(effects(&first), [(Effect::Pays, timed()), (Effect::None, timed())]);
+        // One that does not start breaks its own experiment and no other.
+        first.failures.push(Failure {
+            target: "knob-1@head".to_owned(),
+            case: None,
+            round: None,
+            reason: "it did not start".to_owned(),
+            stderr_tail: Vec::new(),
+            disqualifies: false,
+        });
+        assert_eq!(effects(&first), [(Effect::Pays, timed()), (Effect::Broken, timed())]);
     }
 
     #[test]

@@ -62,8 +62,10 @@ struct Line {
     change: String,
     floor: String,
     instructions: String,
+    system_calls: String,
     allocations: String,
     bytes: String,
+    idle: String,
     reason: String,
     plot: Option<Plot>,
 }
@@ -76,26 +78,26 @@ struct Plot {
     median: String,
 }
 
-/// The entries of a run as Markdown in GitHub's flavour.
+/// The entries of a run as Markdown in GitHub's flavour; a record for each suite that took part.
 ///
 /// # Errors
 /// When the template does not fit what is put into it.
-pub fn markdown(record: &Record, entries: &[Entry]) -> Result<String> {
-    crate::template::ledger(&Page::new(record, entries))
+pub fn markdown(records: &[&Record], entries: &[Entry]) -> Result<String> {
+    crate::template::ledger(&Page::new(records, entries))
 }
 
 /// The same as one HTML file with a plot for each input.
 ///
 /// # Errors
 /// When the template does not fit what is put into it.
-pub fn html(record: &Record, entries: &[Entry]) -> Result<String> {
-    crate::template::ledger_html(&Page::new(record, entries))
+pub fn html(records: &[&Record], entries: &[Entry]) -> Result<String> {
+    crate::template::ledger_html(&Page::new(records, entries))
 }
 
 /// A line for each experiment, for a terminal: the verdict first.
 #[must_use]
-pub fn terminal(record: &Record, entries: &[Entry]) -> String {
-    let page = Page::new(record, entries);
+pub fn terminal(records: &[&Record], entries: &[Entry]) -> String {
+    let page = Page::new(records, entries);
     let mut out = format!("{}\n{}\n", page.headline, page.machine);
     for group in &page.groups {
         let _ = writeln!(out, "\n{}", group.name);
@@ -110,7 +112,7 @@ pub fn terminal(record: &Record, entries: &[Entry]) -> String {
 }
 
 impl Page {
-    fn new(record: &Record, entries: &[Entry]) -> Self {
+    fn new(records: &[&Record], entries: &[Entry]) -> Self {
         let mut groups: Vec<Group> = Vec::new();
         for family in entries.chunk_by(|one, other| one.case.test == other.case.test) {
             let Some(claim) = &family[0].case.claim else { continue };
@@ -134,40 +136,54 @@ impl Page {
             .into_iter()
             .filter(|effect| count(*effect) > 0)
             .map(|effect| format!("{} {}", effect.words(), count(effect)));
-        let (host, plan) = (&record.host, &record.plan);
-        let commit = record.commit.as_ref().map_or_else(String::new, |commit| {
-            format!(
-                ", commit {}{}",
-                &commit.hash[..commit.hash.len().min(12)],
-                if commit.dirty { " with changes" } else { "" }
-            )
-        });
+        let mut notes: Vec<String> =
+            records.iter().flat_map(|record| &record.notes).map(|note| legible::text(note)).collect();
+        notes.dedup();
         Self {
             headline: format!(
                 "{experiments} experiments on {} inputs: {}",
                 entries.len(),
                 tally.collect::<Vec<_>>().join(", ")
             ),
-            machine: format!(
-                "Measured on {} ({} CPUs{}, {}, {}) on {}{commit}; load {:.2} when it began.",
-                legible::name(&host.cpu_model),
-                host.cpus.len(),
-                if host.virtual_machine { ", virtual" } else { "" },
-                legible::name(&host.kernel),
-                legible::name(&host.rustc),
-                legible::name(&record.started),
-                host.load_1m
-            ),
-            how: format!(
-                "{} pairs of launches a batch, windows of {} s, profile {}.",
-                plan.rounds, plan.duration_s, record.profile
-            ),
+            machine: records.first().map(|record| machine(record)).unwrap_or_default(),
+            how: records.iter().map(|record| how(record)).collect::<Vec<_>>().join(" "),
             groups,
-            notes: record.notes.iter().map(|note| legible::text(note)).collect(),
-            repeat: legible::text(&record.repeat),
+            notes,
+            repeat: records.first().map(|record| legible::text(&record.repeat)).unwrap_or_default(),
             plot_width: PLOT_WIDTH,
         }
     }
+}
+
+/// Where and when it was measured.
+fn machine(record: &Record) -> String {
+    let host = &record.host;
+    let commit = record.commit.as_ref().map_or_else(String::new, |commit| {
+        format!(
+            ", commit {}{}",
+            &commit.hash[..commit.hash.len().min(12)],
+            if commit.dirty { " with changes" } else { "" }
+        )
+    });
+    format!(
+        "Measured on {} ({} CPUs{}, {}, {}) on {}{commit}; load {:.2} when it began.",
+        legible::name(&host.cpu_model),
+        host.cpus.len(),
+        if host.virtual_machine { ", virtual" } else { "" },
+        legible::name(&host.kernel),
+        legible::name(&host.rustc),
+        legible::name(&record.started),
+        host.load_1m
+    )
+}
+
+/// How a suite's part of it was measured.
+fn how(record: &Record) -> String {
+    let plan = &record.plan;
+    format!(
+        "Suite {}: {} pairs of launches a batch, windows of {} s, profile {}.",
+        record.suite, plan.rounds, plan.duration_s, record.profile
+    )
 }
 
 /// What becomes of a claim on all of its inputs.
@@ -190,8 +206,9 @@ fn verdict(family: &[Entry]) -> String {
 
 impl Line {
     fn new(entry: &Entry) -> Self {
+        // Of an operation in process, or of a request over a socket.
         let count = |metric: &str| {
-            let (_, count) = entry.counts.iter().find(|(name, _)| name == metric)?;
+            let (metric, count) = entry.counts.iter().find(|(name, _)| name.starts_with(metric))?;
             let [base, head] = [count.base, count.head].map(|value| number(metric, value));
             Some(if base == head { base } else { format!("{base} → {head}") })
         };
@@ -202,14 +219,16 @@ impl Line {
             effect: entry.effect.words(),
             input: entry.case.claim.as_ref().map_or_else(String::new, |claim| legible::text(&claim.input)),
             time: shown(time.map(|time| {
-                let [base, head] = [time.base, time.head].map(|ns| number("ns_per_operation", ns));
+                let [base, head] = [time.base, time.head].map(|figure| number(&entry.timed, figure));
                 format!("{base} → {head}")
             })),
             change: shown(time.map(|time| interval(&time.ratio))),
             floor: shown(time.map(|time| format!("{:.1} %", time.floor.exp_m1() * 100.0))),
-            instructions: counted("instructions_per_operation"),
-            allocations: counted("allocations_per_operation"),
-            bytes: counted("allocated_bytes_per_operation"),
+            instructions: counted("instructions_per_"),
+            system_calls: counted("system_calls_per_"),
+            allocations: counted("allocations_per_"),
+            bytes: counted("allocated_bytes_per_"),
+            idle: counted("bytes_per_idle_connection"),
             reason: legible::text(&entry.reason),
             plot: time.map(|time| Plot::new([time.ratio.low, time.ratio.median, time.ratio.high])),
         }

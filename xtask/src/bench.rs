@@ -30,13 +30,13 @@ use reports::{Report, Style};
 
 use crate::{history, output};
 
-mod prepare;
+pub(crate) mod prepare;
 mod progress;
 mod several;
-mod suite;
+pub(crate) mod suite;
 
 use prepare::Prepared;
-pub(crate) use prepare::{counting, seeder};
+pub(crate) use prepare::seeder;
 pub(crate) use progress::Progress;
 use suite::Suite;
 

@@ -1,5 +1,6 @@
 //! `cargo xtask ledger`: runs the experiments and writes down what becomes of each claim. Which there are, and how each is done,
-//! is `suites/experiments`' business; what follows from the figures is `harness::ledger`'s.
+//! is the business of `suites/experiments`, in process, and of `suites/knobs`, over a socket; what follows from the figures is
+//! `harness::ledger`'s.
 
 use std::{
     io::IsTerminal,
@@ -12,29 +13,45 @@ use std::{
 use anyhow::{Context, Result};
 use clap::{Args, builder::PossibleValuesParser};
 use harness::{
-    build::{self, Artifact, Request},
+    build::{self, Request},
     compare::AGAIN,
     file,
     host::Host,
     layout,
-    ledger::{self, Effect},
+    ledger::{self, Effect, Entry},
     lock::Lock,
     name,
     record::Record,
     run::{self, Ended},
-    suite, target,
+    target,
 };
-use probe::suite::{Case, Database, Depth, Family, Plan, Target};
+use probe::suite::{Case, Database, Depth, Family, Plan};
 
 use crate::{
-    bench::{self, INTERRUPTED},
+    bench::{
+        self, INTERRUPTED,
+        prepare::{self, Prepared},
+        suite::Suite,
+    },
     compare::{placed, unfit},
     output,
 };
 
-/// The suite, and the package of its program.
-const SUITE: &str = "experiments";
-const PACKAGE: &str = "suite-experiments";
+/// The suites whose experiments make up the ledger, in its order, with how long their windows are.
+const SUITES: [Windows; 2] = [
+    Windows { suite: "experiments", quick_s: [0.01, 0.05], full_s: [0.03, 0.12] },
+    Windows { suite: "knobs", quick_s: [0.05, 0.25], full_s: [0.1, 0.5] },
+];
+
+/// Connections of a load that names no number of its own; each case of these suites does.
+const CONNECTIONS: u32 = 64;
+
+/// How long one suite's launches warm up and are timed, s.
+struct Windows {
+    suite: &'static str,
+    quick_s: [f64; 2],
+    full_s: [f64; 2],
+}
 
 /// Where the ledger stands that is part of the project.
 const LEDGER: &str = "reports/LEDGER.md";
@@ -48,6 +65,7 @@ const BROKEN: u8 = 3;
   cargo xtask ledger                          all experiments; writes reports/LEDGER.md
   cargo xtask ledger --quick                  the smallest and the largest input of each
   cargo xtask ledger --only pool-queue        one experiment on all its inputs; reports/LEDGER.md stays as it is
+  cargo xtask ledger --only sendfile          one over a socket, a knob of the server turned on one side
   cargo xtask ledger --only routing --quick   a group
 
 Each input has one of the verdicts pays, no effect, costs, cannot tell, broken. Tables, a page with plots and the records are in
@@ -81,87 +99,75 @@ pub(crate) struct Ledger {
 impl Ledger {
     pub(crate) fn run(self) -> Result<ExitCode> {
         let interrupted = bench::watch_for_interrupts()?;
-        let suite = Request::new(PACKAGE, "light").build()?;
-        let cases = self.cases(suite::cases(&suite)?)?;
+        let mut parts = self.parts()?;
         let _lock = Lock::take(&crate::command_line())?;
         let id = run::new_id("ledger", SystemTime::now());
         let folder = self.out.clone().map_or_else(|| layout::ledgers_folder().map(|all| all.join(&id)), Ok)?;
         bench::make_folder(&folder)?;
         let host = Host::read();
-        let (targets, artifacts) = self.build(&host)?;
+        for part in &mut parts {
+            part.build(&self.profile, &host)?;
+        }
         // Times last: what decides whether they may be taken is how the machine is when they would be.
         let unfit = if self.anyway { None } else { unfit()? };
         let only = unfit.is_some().then_some(Family::Counts);
-        // The build of the package that is counted has replaced the suite's program where the profiles are the same.
-        let suite = Request::new(PACKAGE, "light").build()?;
-        let session =
-            Session { ledger: &self, suite, host, targets, artifacts, folder: &folder, interrupted: &interrupted };
-        let Some(mut first) = session.measure("first", cases, only)? else { return Ok(ExitCode::from(INTERRUPTED)) };
-        first.notes.extend(unfit.map(|why| format!("No times were taken: {why}.")));
-        let suspects = ledger::suspects(&first);
-        let again = if suspects.is_empty() {
-            None
-        } else {
-            eprintln!("{} inputs show a difference; a second batch of launches has to say the same.", suspects.len());
-            match session.measure(&format!("first{AGAIN}"), suspects, Some(Family::Times))? {
-                Some(again) => Some(again),
-                None => return Ok(ExitCode::from(INTERRUPTED)),
-            }
-        };
-        self.conclude(&first, again.as_ref(), &folder)
+        let session = Session { ledger: &self, host, folder: &folder, interrupted: &interrupted };
+        let (mut records, mut entries) = (Vec::new(), Vec::new());
+        for part in &parts {
+            let Some((mut first, again)) = session.try_claims(part, only)? else {
+                return Ok(ExitCode::from(INTERRUPTED));
+            };
+            first.notes.extend(unfit.as_ref().map(|why| format!("No times were taken: {why}.")));
+            entries.extend(ledger::entries(&first, again.as_ref()));
+            records.push(first);
+        }
+        self.conclude(&records, &entries, &folder)
     }
 
-    /// The ids of what is wanted.
-    fn cases(&self, known: Vec<Case>) -> Result<Vec<String>> {
-        let group = |case: &Case| case.claim.as_ref().map(|claim| claim.group.clone()).unwrap_or_default();
-        let is = |case: &Case, wanted: &str| case.id == wanted || case.test == wanted || group(case) == wanted;
+    /// The suites that have something of what is wanted.
+    fn parts(&self) -> Result<Vec<Part>> {
+        let suites = SUITES.iter().map(|windows| Ok((windows, Suite::find(windows.suite)?)));
+        let suites = suites.collect::<Result<Vec<_>>>()?;
+        let known = || suites.iter().flat_map(|(_, suite)| &suite.cases);
         for wanted in &self.only {
-            if !known.iter().any(|case| is(case, wanted)) {
-                let names = known.iter().map(|case| case.test.as_str());
+            if !known().any(|case| is(case, wanted)) {
+                let names = known().map(|case| case.test.as_str());
                 return Err(name::Unknown::new("experiment", wanted, names).into());
             }
         }
-        let chosen = known.into_iter().filter(|case| {
-            // A case that is named is wanted however short the run.
-            let is_named = self.only.contains(&case.id);
-            let is_wanted = self.only.is_empty() || self.only.iter().any(|wanted| is(case, wanted));
-            is_named || (is_wanted && (!self.quick || case.depth == Depth::Quick))
+        let parts = suites.into_iter().map(|(windows, suite)| {
+            let cases = suite.cases.iter().filter(|case| self.wants(case)).map(|case| case.id.clone()).collect();
+            Part { windows, suite, cases, prepared: Prepared::default() }
         });
-        Ok(chosen.map(|case| case.id).collect())
+        Ok(parts.filter(|part| !part.cases.is_empty()).collect())
     }
 
-    /// Both sides, which are one program, built for timing and for counting.
-    fn build(&self, host: &Host) -> Result<(Vec<Target>, Vec<Artifact>)> {
-        eprintln!("Building the experiments (profile {}), for counting and for timing.", self.profile);
-        // First, so that the timed build is what lies where cargo puts it afterwards.
-        let counting = bench::counting(PACKAGE, &self.profile)?;
-        let timed = Request::new(PACKAGE, &self.profile).build()?;
-        let entries = target::entries(&layout::lab_of(SUITE)?)?;
-        let targets = entries.iter().map(|entry| entry.target(&entry.name, &timed, Some(&counting))).collect();
-        let describe = |entry| build::describe_artifact(entry, &timed, &self.profile, &host.rustc);
-        Ok((targets, entries.iter().map(describe).collect::<Result<_>>()?))
+    /// Whether a case is wanted; one that is named is, however short the run.
+    fn wants(&self, case: &Case) -> bool {
+        let is_wanted = self.only.is_empty() || self.only.iter().any(|wanted| is(case, wanted));
+        self.only.contains(&case.id) || (is_wanted && (!self.quick || case.depth == Depth::Quick))
     }
 
     /// Writes down what follows, and says it.
-    fn conclude(&self, first: &Record, again: Option<&Record>, folder: &Path) -> Result<ExitCode> {
-        let entries = ledger::entries(first, again);
-        let markdown = reports::ledger::markdown(first, &entries)?;
+    fn conclude(&self, records: &[Record], entries: &[Entry], folder: &Path) -> Result<ExitCode> {
+        let records: Vec<&Record> = records.iter().collect();
+        let markdown = reports::ledger::markdown(&records, entries)?;
         let mut files = vec![
             (folder.join("ledger.md"), markdown.clone()),
-            (folder.join("ledger.html"), reports::ledger::html(first, &entries)?),
-            (folder.join("ledger.json"), serde_json::to_string_pretty(&entries)? + "\n"),
+            (folder.join("ledger.html"), reports::ledger::html(&records, entries)?),
+            (folder.join("ledger.json"), serde_json::to_string_pretty(entries)? + "\n"),
         ];
         // A part of the experiments is no ledger.
         if self.only.is_empty() && self.out.is_none() {
             files.push((layout::workspace_root()?.join(LEDGER), markdown));
         }
-        output::print(&reports::ledger::terminal(first, &entries))?;
+        output::print(&reports::ledger::terminal(&records, entries))?;
         for (path, text) in &files {
             file::write_whole(path, text.as_bytes())
                 .with_context(|| format!("{} cannot be written", path.display()))?;
             eprintln!("{}", path.display());
         }
-        for note in &first.notes {
+        for note in records.iter().flat_map(|record| &record.notes) {
             eprintln!("note: {note}");
         }
         let is_broken = entries.is_empty() || entries.iter().any(|entry| entry.effect == Effect::Broken);
@@ -169,51 +175,89 @@ impl Ledger {
     }
 }
 
+/// Whether a case goes by a name: its own, its experiment's or its group's.
+fn is(case: &Case, wanted: &str) -> bool {
+    case.id == wanted || case.test == wanted || case.claim.as_ref().is_some_and(|claim| claim.group == wanted)
+}
+
+/// What is run of one suite.
+struct Part {
+    windows: &'static Windows,
+    suite: Suite,
+    /// Ids of its cases.
+    cases: Vec<String>,
+    prepared: Prepared,
+}
+
+impl Part {
+    /// Builds both sides of the experiments that are wanted, for timing and for counting.
+    fn build(&mut self, profile: &str, host: &Host) -> Result<()> {
+        let entries = self.suite.taking_part(target::entries(&self.suite.lab)?, &self.cases, Depth::Full);
+        self.prepared = prepare::build(&entries, profile, host, true, &self.suite)?;
+        // The build of a package that is counted has replaced the suite's program where the two are one and so are the profiles.
+        self.suite.program = Request::new(&format!("suite-{}", self.windows.suite), "light").build()?;
+        Ok(())
+    }
+}
+
 /// What the batches share.
 struct Session<'a> {
     ledger: &'a Ledger,
-    suite: PathBuf,
     host: Host,
-    targets: Vec<Target>,
-    artifacts: Vec<Artifact>,
     folder: &'a Path,
     interrupted: &'a AtomicBool,
 }
 
 impl Session<'_> {
+    /// Measures all of a suite's cases, and those that show a difference once more; `None` after Ctrl-C.
+    fn try_claims(&self, part: &Part, only: Option<Family>) -> Result<Option<(Record, Option<Record>)>> {
+        let suite = part.windows.suite;
+        let Some(first) = self.measure(part, suite, part.cases.clone(), only)? else { return Ok(None) };
+        let suspects = ledger::suspects(&first);
+        if suspects.is_empty() {
+            return Ok(Some((first, None)));
+        }
+        eprintln!("{} inputs show a difference; a second batch of launches has to say the same.", suspects.len());
+        let again = self.measure(part, &format!("{suite}{AGAIN}"), suspects, Some(Family::Times))?;
+        Ok(again.map(|again| (first, Some(again))))
+    }
+
     /// One batch of these cases, whose record is in a folder of its own; `None` after Ctrl-C.
-    fn measure(&self, name: &str, cases: Vec<String>, only: Option<Family>) -> Result<Option<Record>> {
+    fn measure(&self, part: &Part, name: &str, cases: Vec<String>, only: Option<Family>) -> Result<Option<Record>> {
         let folder = self.folder.join(name);
         bench::make_folder(&folder)?;
         let scratch = bench::scratch_folder(&folder, false)?;
         let quick = self.ledger.quick;
+        let [warmup_s, duration_s] = if quick { part.windows.quick_s } else { part.windows.full_s };
+        let prepared = &part.prepared;
         let plan = Plan {
             folder: scratch.path().to_path_buf(),
-            targets: self.targets.clone(),
+            targets: prepared.targets.clone(),
             cases,
             depth: Depth::Full,
-            connections: Vec::new(),
+            connections: vec![CONNECTIONS],
             rounds: self.ledger.pairs.unwrap_or(if quick { 10 } else { 14 }),
-            warmup_s: if quick { 0.01 } else { 0.03 },
-            duration_s: if quick { 0.05 } else { 0.12 },
+            warmup_s,
+            duration_s,
             open_duration_s: 0.0,
             open_shares: Vec::new(),
             database: Database::Sqlite,
             placement: placed(&self.host, only.unwrap_or(Family::Times))?,
-            loadgen: PathBuf::new(),
-            seeder: PathBuf::new(),
-            runner: PathBuf::new(),
+            loadgen: prepared.loadgen.clone(),
+            seeder: prepared.seeder.clone(),
+            runner: prepared.runner.clone(),
             only,
             // Another order for a batch that is to be independent.
             seed: self.ledger.seed + u64::from(name.ends_with(AGAIN)),
         };
-        let id = run::new_id(SUITE, SystemTime::now());
-        let mut record = Record::begun(id, SUITE, self.host.clone(), plan.clone());
+        let id = run::new_id(part.windows.suite, SystemTime::now());
+        let mut record = Record::begun(id, part.windows.suite, self.host.clone(), plan.clone());
         record.profile.clone_from(&self.ledger.profile);
-        record.artifacts.clone_from(&self.artifacts);
+        record.artifacts.clone_from(&prepared.artifacts);
         record.repeat = crate::command_line();
         let mut progress = bench::Progress::new(std::io::stderr().is_terminal());
-        let ended = run::run(&mut record, &folder, &self.suite, &plan, self.interrupted, |event| progress.on(event))?;
+        let program = &part.suite.program;
+        let ended = run::run(&mut record, &folder, program, &plan, self.interrupted, |event| progress.on(event))?;
         progress.finish();
         drop(scratch);
         record.write(&folder)?;

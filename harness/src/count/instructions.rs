@@ -3,21 +3,19 @@
 
 use std::fs;
 
-use probe::{load::Body, suite::Failure};
+use probe::{
+    load::{Body, Request},
+    suite::Failure,
+};
 
 use probe::launch::GLIBC_TUNABLES;
 
 use super::{Figure, TOOL_SLOWDOWN, drive::Drive, slope};
 use crate::trial::{Launch, Scenario};
 
-/// N: a multiple of every batch, of every cycle of requests and of the answers that a connection lives for.
-const REQUESTS: u64 = 4_800;
-
-/// N where an answer is so long that many of them would take minutes.
-const REQUESTS_OF_LONG_ANSWERS: u64 = 480;
-
-/// From here on an answer is long, bytes.
-const LONG_ANSWER_BYTES: u64 = 16 * 1024;
+/// N by the longest body that goes either way, from so many bytes on: many long ones would take minutes. Each is a multiple of every
+/// batch that such a body is sent in, of every cycle of requests and of the answers that a connection lives for.
+const REQUESTS: [(u64, u64); 3] = [(0, 4_800), (16 * 1024, 480), (256 * 1024, 64)];
 
 pub(super) fn count(launch: &Launch<'_>) -> Result<Vec<Figure>, Failure> {
     let requests = requests(launch.scenario);
@@ -30,8 +28,16 @@ pub(super) fn count(launch: &Launch<'_>) -> Result<Vec<Figure>, Failure> {
 
 /// How many requests make up N in a scenario.
 fn requests(scenario: &Scenario) -> u64 {
-    let long = |body: &Body| matches!(body, Body::Length { bytes } if *bytes >= LONG_ANSWER_BYTES);
-    if scenario.requests.iter().any(|request| long(&request.expect.body)) { REQUESTS_OF_LONG_ANSWERS } else { REQUESTS }
+    let expected = |body: &Body| match body {
+        Body::Length { bytes } => *bytes,
+        Body::Exact { text } => text.len() as u64,
+        _ => 0,
+    };
+    let sent = |request: &Request| request.body.as_ref().map_or(0, |body| body.len() as u64);
+    let bytes = scenario.requests.iter().map(|request| expected(&request.expect.body).max(sent(request)));
+    let longest = bytes.max().unwrap_or(0);
+    let fitting = REQUESTS.iter().rev().find(|(from, _)| longest >= *from);
+    fitting.map_or(REQUESTS[0].1, |(_, requests)| *requests)
 }
 
 /// All instructions of a launch that serves so many requests.

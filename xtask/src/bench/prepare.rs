@@ -19,17 +19,17 @@ use super::suite::{Kind, Suite};
 
 /// What a run starts from.
 #[derive(Default)]
-pub(super) struct Prepared {
+pub(crate) struct Prepared {
     /// Ready to be started.
-    pub(super) targets: Vec<Target>,
+    pub(crate) targets: Vec<Target>,
     /// The exact binaries.
-    pub(super) artifacts: Vec<Artifact>,
+    pub(crate) artifacts: Vec<Artifact>,
     /// The load generator; empty for a suite that does without.
-    pub(super) loadgen: PathBuf,
+    pub(crate) loadgen: PathBuf,
     /// The program that fills and dumps the database; empty for a suite that does without.
-    pub(super) seeder: PathBuf,
+    pub(crate) seeder: PathBuf,
     /// The program that runs benchmarks under valgrind; empty for a suite of servers, and where it cannot be had.
-    pub(super) runner: PathBuf,
+    pub(crate) runner: PathBuf,
 }
 
 /// A binary to build, and what is built of it.
@@ -43,7 +43,7 @@ struct Build<'a> {
 }
 
 /// Builds the targets, each alone, and what else the suite needs; with `counted`, what counts.
-pub(super) fn build(entries: &[Entry], profile: &str, host: &Host, counted: bool, suite: &Suite) -> Result<Prepared> {
+pub(crate) fn build(entries: &[Entry], profile: &str, host: &Host, counted: bool, suite: &Suite) -> Result<Prepared> {
     let mut builds: Vec<Build<'_>> = Vec::new();
     for entry in entries {
         let Some(package) = entry.package.as_deref() else { continue };
@@ -160,7 +160,7 @@ fn runner() -> PathBuf {
 
 /// Builds a target so that it counts its allocations, and returns a copy that the timed build does not replace. It knows its
 /// lines, whatever the profile: a call site is of use by its line.
-pub(crate) fn counting(package: &str, profile: &str) -> Result<PathBuf> {
+fn counting(package: &str, profile: &str) -> Result<PathBuf> {
     let binary = Request { features: &["count-allocations"], line_tables: true, ..Request::new(package, profile) };
     let binary = binary.build()?;
     let folder = layout::target_folder()?.join("lab").join("counting").join(profile);

@@ -29,7 +29,7 @@ use super::prepare::say;
 
 /// How a suite meets its targets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// As servers, behind sockets; some may be programs of benchmarks, which the suite tells from them.
     Servers,
     /// As programs of benchmarks, which its own lab.toml lists.
@@ -38,7 +38,7 @@ pub(super) enum Kind {
 
 /// What is built for a suite beside itself, and what counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Needs {
+pub(crate) struct Needs {
     /// Its targets as they are timed.
     pub(super) timed: bool,
     /// The load generator.
@@ -48,16 +48,16 @@ pub(super) struct Needs {
 }
 
 /// A suite that is there to be run.
-pub(super) struct Suite {
-    pub(super) name: String,
-    pub(super) program: PathBuf,
+pub(crate) struct Suite {
+    pub(crate) name: String,
+    pub(crate) program: PathBuf,
     /// The file that lists its targets.
-    pub(super) lab: PathBuf,
+    pub(crate) lab: PathBuf,
     pub(super) kind: Kind,
     pub(super) needs: Needs,
     /// Rounds, where the suite has its own number of them.
     pub(super) rounds: Option<u32>,
-    pub(super) cases: Vec<Case>,
+    pub(crate) cases: Vec<Case>,
 }
 
 /// The names of all suites: the packages below suites/.
@@ -75,7 +75,7 @@ pub(super) fn all() -> Result<Vec<String>> {
 
 impl Suite {
     /// Builds the suite of that name, or takes the program at that path, and asks it for its cases.
-    pub(super) fn find(wanted: &str) -> Result<Self> {
+    pub(crate) fn find(wanted: &str) -> Result<Self> {
         if wanted.contains('/') {
             return Self::elsewhere(Path::new(wanted));
         }
@@ -122,7 +122,7 @@ impl Suite {
     }
 
     /// Those of the targets that take part in the cases that are wanted; the others need not be built.
-    pub(super) fn taking_part(&self, entries: Vec<Entry>, names: &[String], depth: Depth) -> Vec<Entry> {
+    pub(crate) fn taking_part(&self, entries: Vec<Entry>, names: &[String], depth: Depth) -> Vec<Entry> {
         let serves = |entry: &Entry| {
             entry.serves.is_empty() || self.wanted(names, depth).any(|case| entry.serves.contains(&case.test))
         };

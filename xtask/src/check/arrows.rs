@@ -46,6 +46,8 @@ const ROOMS: &[Room] = &[
     room("suite-memory-leak", &["harness", "probe"]),
     // The requests that it counts are theirs.
     room("suite-allocation", &["harness", "probe", "suite-engine", "suite-techempower"]),
+    // What its servers are asked for is checked by theirs.
+    room("suite-knobs", &["harness", "probe", "suite-engine", "suite-techempower"]),
     room("allocation-pattern", &["probe"]),
     room("suite-micro", IN_PROCESS),
     room("suite-drop-timing", IN_PROCESS),
