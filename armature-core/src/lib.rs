@@ -5,11 +5,13 @@
 //! - 4: [`server`](Server), [`test`](mod@test)
 //! - 3: `io`, `conn`, `worker`, `transport`, [`file`](mod@file), [`middleware`], `interval`: sockets, time, threads and files
 //! - 2: [`service`], [`handler`], [`extract`], [`respond`], [`stream`], [`tower`]: the programming model
-//! - 1: [`body`], `buffer`, `collections`, `h1`, [`route`](mod@route), [`state`]: mechanisms without sockets, clocks or tasks
+//! - 1: [`body`], `buffer`, `collections`, `h1`, [`pool`], [`route`](mod@route), [`state`]: mechanisms without sockets, clocks or tasks
 //! - 0: [`http`], [`Limits`], [`Tuning`], [`Error`]: the vocabulary
 
 pub mod body;
-mod buffer;
+// How large a read is, for the suite that tries it.
+#[doc(hidden)]
+pub mod buffer;
 mod collections;
 mod conn;
 mod error;
@@ -24,6 +26,7 @@ mod interval;
 mod io;
 mod limits;
 pub mod middleware;
+pub mod pool;
 pub mod respond;
 pub mod route;
 mod server;
@@ -38,7 +41,9 @@ mod upgrade;
 mod worker;
 
 pub use body::{Body, RequestBody};
-pub use collections::SmallString;
+/// The crate of [`extract::Arena`].
+pub use bumpalo;
+pub use collections::{SmallPairs, SmallString};
 /// The crate of [`extract::Cookies`].
 pub use cookie;
 pub use error::{Error, ErrorKind};

@@ -1,4 +1,5 @@
-//! Handlers that do not wait cost no allocation per request, through router, extractors, limits and middleware.
+//! Handlers that do not wait cost no allocation per request, through router, extractors, limits and middleware; and the memory
+//! of answers and arenas comes back, up to a bound.
 //!
 //! The allocator of this test counts by thread, and a handler tells what its worker's thread has counted.
 
@@ -15,8 +16,8 @@ use std::{
 };
 
 use armature_core::{
-    IntoResponse, Json, Path, Response, Router, Server, SmallString, StatusCode, Tuning,
-    extract::Param,
+    IntoResponse, Json, Path, Query, Response, Router, Server, SmallPairs, SmallString, StatusCode, Tuning,
+    extract::{Arena, Param},
     get,
     middleware::{SecurityHeaders, SetRequestId, Timeout},
     respond::NoContent,
@@ -26,23 +27,27 @@ struct Counting;
 
 thread_local! {
     static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+    static LIVE_BYTES: Cell<i64> = const { Cell::new(0) };
 }
 
 // SAFETY: every call is passed on to the system's allocator as it came; counting touches no memory of the caller's.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         ALLOCATIONS.with(|count| count.set(count.get() + 1));
+        LIVE_BYTES.with(|live| live.set(live.get() + layout.size() as i64));
         // SAFETY: as the caller guarantees.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
+        LIVE_BYTES.with(|live| live.set(live.get() - layout.size() as i64));
         // SAFETY: as the caller guarantees.
         unsafe { System.dealloc(memory, layout) }
     }
 
     unsafe fn realloc(&self, memory: *mut u8, layout: Layout, bytes: usize) -> *mut u8 {
         ALLOCATIONS.with(|count| count.set(count.get() + 1));
+        LIVE_BYTES.with(|live| live.set(live.get() + bytes as i64 - layout.size() as i64));
         // SAFETY: as the caller guarantees.
         unsafe { System.realloc(memory, layout, bytes) }
     }
@@ -84,7 +89,20 @@ fn app() -> Router {
             ))
         })
         .route("/large", get(async || LARGE))
+        .route("/pairs", get(async |Query(pairs): Query<SmallPairs>| Json(pairs.len())))
+        .route("/arena", get(async |arena: Arena| Json(arena.alloc_slice_fill_with(1_000, |at| at as u64)[999])))
+        .route("/many/{count}/{numbers}", get(many))
+        .route("/large-arena", get(async |arena: Arena| Json(arena.alloc_slice_fill_copy(1 << 20, 7_u8).len())))
+        .route("/live-bytes", get(async || LIVE_BYTES.get().to_string()))
         .route("/allocations", get(async || ALLOCATIONS.get().to_string()))
+}
+
+/// Makes so many answers of so many numbers, holds all of them together with as many arenas, and lets go of them.
+async fn many(Path((count, numbers)): Path<(u32, u64)>) -> Json<usize> {
+    let arenas: Vec<Arena> = (0..count).map(|_| Arena::new()).collect();
+    let listed = |arena: &Arena| Json(arena.alloc_slice_fill_with(numbers as usize, |at| at as u64)).into_response();
+    let answers: Vec<Response> = arenas.iter().map(listed).collect();
+    Json(answers.len())
 }
 
 /// Sends `depth` requests at once and reads as many answers; gives the body of the last.
@@ -194,16 +212,60 @@ fn responses_without_content_allocate_nothing() {
     }
 }
 
-#[test]
-fn requests_in_steady_state_allocate_nothing() {
+/// Serves the application for one connection.
+fn serving(talk: impl FnOnce(TcpStream)) {
     let server = Server::bind("127.0.0.1:0").unwrap().workers(1).name("test");
     let (address, handle) = (server.local_addr(), server.handle());
     let (ready, is_ready) = mpsc::channel();
     let serving = thread::spawn(move || server.on_ready(move || ready.send(()).unwrap()).serve(|_| app()));
     is_ready.recv().unwrap();
-    let mut stream = connect(address);
-    for path in ["/plaintext", "/json", "/users/12345", "/sum/1/2", "/blog/2024/a-title", "/second/a/b", "/layered/1/2"]
-    {
+    talk(connect(address));
+    handle.drain();
+    serving.join().unwrap().unwrap();
+}
+
+/// What a worker's pools keep of one kind at most: so many buffers or arenas, none larger than 64 KiB.
+const KEPT_BYTES_MAX: i64 = 64 * 65_536;
+
+#[test]
+fn memory_of_answers_and_arenas_returns_and_what_is_kept_is_bounded() {
+    serving(|mut stream| {
+        let live = |stream: &mut TcpStream| ask(stream, "/live-bytes", 1).parse::<i64>().unwrap();
+        // Bodies and arenas of some 24 KiB are kept, those of 240 KiB are not.
+        let cycle = |stream: &mut TcpStream| {
+            for path in ["/many/1000/3000", "/many/100/30000", "/large-arena"] {
+                ask(stream, path, 1);
+            }
+            live(stream)
+        };
+        let before = live(&mut stream);
+        let first = cycle(&mut stream);
+        assert!(first - before < 2 * KEPT_BYTES_MAX, "{before} bytes became {first}");
+        // What a pool keeps is what it lends, so the same again needs no more.
+        for round in 0..10 {
+            let after = cycle(&mut stream);
+            assert!(after - first < 65_536, "round {round}: {first} bytes became {after}");
+        }
+    });
+}
+
+#[test]
+fn requests_in_steady_state_allocate_nothing() {
+    serving(steady_state);
+}
+
+fn steady_state(mut stream: TcpStream) {
+    for path in [
+        "/plaintext",
+        "/json",
+        "/users/12345",
+        "/sum/1/2",
+        "/blog/2024/a-title",
+        "/second/a/b",
+        "/layered/1/2",
+        "/pairs?a=1&b=2&c=3&a=4",
+        "/arena",
+    ] {
         for depth in [1, 16] {
             let count = |stream: &mut TcpStream| ask(stream, "/allocations", 1).parse::<u64>().unwrap();
             for _ in 0..20 {
@@ -223,7 +285,4 @@ fn requests_in_steady_state_allocate_nothing() {
             assert!(allocations < 50, "{allocations} allocations for {} requests of {path}", 500 * depth);
         }
     }
-    handle.drain();
-    drop(stream);
-    serving.join().unwrap().unwrap();
 }

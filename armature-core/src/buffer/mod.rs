@@ -15,7 +15,8 @@ mod output;
 mod sizing;
 
 pub(crate) use output::Output;
-use sizing::{READ_BYTES_MIN, ReadSizes};
+use sizing::READ_BYTES_MIN;
+pub use sizing::ReadSizes;
 
 /// Buffers of each kind that a thread's pool keeps. Connections that are active at the same time hold theirs; the pool
 /// needs only as many as one turn of the event loop leaves idle. At 64 KiB each, 64 of both kinds are 8 MiB at most.

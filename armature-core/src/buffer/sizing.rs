@@ -14,27 +14,36 @@ const HISTORY: u32 = 1_000;
 
 /// The recent reads of a thread, by the size of buffer that each would have needed.
 #[derive(Debug)]
-pub(crate) struct ReadSizes {
+pub struct ReadSizes {
     counts: [u32; STEPS],
     total: u32,
     /// What [`bytes`](Self::bytes) says until the history is next looked at.
     bytes: usize,
 }
 
+impl Default for ReadSizes {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl ReadSizes {
-    pub(crate) const fn new() -> Self {
+    /// No reads yet.
+    #[must_use]
+    pub const fn new() -> Self {
         Self { counts: [0; STEPS], total: 0, bytes: 2 * READ_BYTES_MIN }
     }
 
     /// How large a buffer to read into.
     #[inline]
-    pub(crate) fn bytes(&self) -> usize {
+    #[must_use]
+    pub fn bytes(&self) -> usize {
         self.bytes
     }
 
     /// Notes a read of `read` bytes where there was room for `room`.
     #[inline]
-    pub(crate) fn note(&mut self, read: usize, room: usize) {
+    pub fn note(&mut self, read: usize, room: usize) {
         // A read that filled its room would have taken more.
         let needed = if read == room { read * 2 } else { read };
         let step = (needed.saturating_sub(1) / READ_BYTES_MIN).checked_ilog2().map_or(0, |log| log as usize + 1);

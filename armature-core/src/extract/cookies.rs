@@ -30,6 +30,8 @@ use crate::{
 /// let app: Router = Router::new().route("/", get(count));
 /// ```
 ///
+/// Each is copied; what reads one and sets none does without, by [`RequestHead::cookie`] (ledger: borrowed-cookie).
+///
 /// It cannot fail to be extracted. A response with a cookie that is none by RFC 6265 §4.1.1, for example with a space or a
 /// `;` in its value, becomes 500 with the [`cause`](Response::cause).
 #[derive(Debug, Clone, Default)]
@@ -108,10 +110,7 @@ impl<S> FromHead<S> for Cookies {
     type Rejection = Infallible;
 
     fn from_head(head: &RequestHead<'_>, _: &S) -> Result<Self, Infallible> {
-        let fields = head.headers().filter(|(name, _)| name.eq_ignore_ascii_case("cookie"));
-        let pairs = fields.flat_map(|(_, value)| value.split(|byte| *byte == b';'));
-        let texts = pairs.filter_map(|pair| std::str::from_utf8(pair).ok());
-        let sent = texts.filter_map(|text| Cookie::parse(text.to_owned()).ok());
+        let sent = head.cookie_pairs().filter_map(|text| Cookie::parse(text.to_owned()).ok());
         Ok(Self { sent: sent.collect(), changes: Vec::new() })
     }
 }

@@ -11,6 +11,9 @@ use crate::{
     service::Request,
 };
 
+/// Fields that are listed without an allocation.
+const INLINE: usize = 16;
+
 /// A body of `application/x-www-form-urlencoded`: a struct or map by names, or a sequence of pairs.
 ///
 /// A repeated name makes a sequence. The number of fields is bounded by the size of the body only, which the route sets.
@@ -56,7 +59,7 @@ impl<S, T: DeserializeOwned + 'static> FromRequest<S, ViaBody> for Form<T> {
             let body = body.collect().await?;
             let text = std::str::from_utf8(&body)
                 .map_err(|_| Rejection::new(StatusCode::BAD_REQUEST, "the form does not fit: it is not UTF-8"))?;
-            pairs::read(text).map(Self).map_err(|error| error.reject("the form"))
+            pairs::read::<T, INLINE>(text).map(Self).map_err(|error| error.reject("the form"))
         }
     }
 }

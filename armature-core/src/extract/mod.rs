@@ -11,6 +11,7 @@ use crate::{
     service::{Request, RequestHead},
 };
 
+mod arena;
 mod cookies;
 mod extension;
 mod form;
@@ -40,6 +41,8 @@ pub use query::Query;
 pub use rejection::Rejection;
 pub use state::{FromRef, State};
 pub use typed_header::TypedHeader;
+
+pub use crate::pool::Arena;
 
 /// Made from a request's head alone.
 ///

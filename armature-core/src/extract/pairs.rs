@@ -1,10 +1,10 @@
 //! Reads `application/x-www-form-urlencoded` text (WHATWG URL §5) into a type: a struct or map by names, of which each value
 //! may be a sequence of what a repeated name has brought, or a sequence of pairs as they were sent.
 //!
-//! Used by [`Query`](super::Query) and [`Form`](super::Form). Fields are sorted by their names once, so the work grows with
-//! the length of the text and hardly faster, whatever the names are.
+//! Used by [`Query`](super::Query) and [`Form`](super::Form). Fields are sorted by their names once, so the work grows
+//! hardly more than the length of the text, whatever the names are.
 
-use std::{borrow::Cow, iter::Peekable, vec};
+use std::{borrow::Cow, iter::Peekable};
 
 use serde::{
     Deserializer,
@@ -14,16 +14,19 @@ use serde::{
     },
     forward_to_deserialize_any,
 };
+use smallvec::SmallVec;
 
 use super::{
     percent::{self, Coding},
     text::{Text, Unfit, forward_to_the_only_one},
 };
 
-/// Makes a value of the text.
-pub(super) fn read<T: DeserializeOwned>(encoded: &str) -> Result<T, Unfit> {
-    let fields = encoded.split('&').filter(|field| !field.is_empty()).enumerate();
-    let pairs = fields.map(|(at, field)| pair(at, field)).collect::<Result<Vec<_>, _>>()?;
+/// Makes a value of the text, of which so many fields are listed without an allocation (ledger: inline-query, inline-form).
+pub(super) fn read<T: DeserializeOwned, const INLINE: usize>(encoded: &str) -> Result<T, Unfit> {
+    let mut pairs = SmallVec::<[Pair<'_>; INLINE]>::new();
+    for (at, field) in encoded.split('&').filter(|field| !field.is_empty()).enumerate() {
+        pairs.push(pair(at, field)?);
+    }
     T::deserialize(Pairs(pairs))
 }
 
@@ -40,9 +43,9 @@ fn pair(at: usize, field: &str) -> Result<Pair<'_>, Unfit> {
     }
 }
 
-struct Pairs<'a>(Vec<Pair<'a>>);
+struct Pairs<'a, const INLINE: usize>(SmallVec<[Pair<'a>; INLINE]>);
 
-impl<'de> Deserializer<'de> for Pairs<'_> {
+impl<'de, const INLINE: usize> Deserializer<'de> for Pairs<'_, INLINE> {
     type Error = Unfit;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unfit> {
@@ -75,13 +78,13 @@ impl<'de> Deserializer<'de> for Pairs<'_> {
 }
 
 /// Pairs sorted by name, those of one name together.
-struct Groups<'a> {
-    pairs: Peekable<vec::IntoIter<Pair<'a>>>,
+struct Groups<'a, const INLINE: usize> {
+    pairs: Peekable<smallvec::IntoIter<[Pair<'a>; INLINE]>>,
     /// The name that has been read, and its values, which have not.
     current: Option<(Cow<'a, str>, Values<'a>)>,
 }
 
-impl<'de> MapAccess<'de> for Groups<'_> {
+impl<'de, const INLINE: usize> MapAccess<'de> for Groups<'_, INLINE> {
     type Error = Unfit;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Unfit> {

@@ -8,10 +8,13 @@ use crate::{
     service::RequestHead,
 };
 
+/// Fields that are listed without an allocation.
+const INLINE: usize = 8;
+
 /// The query string, percent- and plus-decoded: a struct or map by names, or a sequence of pairs.
 ///
 /// A repeated name makes a sequence. Without a query string all fields must be optional or have defaults, or the extractor
-/// must be `Option<Query<T>>`.
+/// must be `Option<Query<T>>`. Pairs whose names are not known beforehand are best kept in [`SmallPairs`](crate::SmallPairs).
 ///
 /// ```
 /// use armature_core::{Query, Router, get};
@@ -45,7 +48,7 @@ impl<S, T: DeserializeOwned> FromHead<S> for Query<T> {
 
     fn from_head(head: &RequestHead<'_>, _: &S) -> Result<Self, Rejection> {
         let query = head.query();
-        pairs::read(query.unwrap_or_default()).map(Self).map_err(|error| {
+        pairs::read::<T, INLINE>(query.unwrap_or_default()).map(Self).map_err(|error| {
             let rejection = error.reject("the query string");
             if query.is_none() { rejection.of_absence() } else { rejection }
         })

@@ -10,7 +10,7 @@ use super::{
     target::{self, Span, Target},
 };
 use crate::{
-    http::{Method, Version},
+    http::{Method, Version, is_name as is},
     limits::{HEAD_FIELDS_CEILING, Limits},
 };
 
@@ -233,15 +233,6 @@ fn interpret(
         (Some(0) | None, false) => Ok(Framing::None),
         (Some(length), false) => Ok(Framing::Length(length)),
     }
-}
-
-/// Whether a field name, which is a token, is this one of lower-case letters and hyphens, without regard to case.
-#[inline]
-fn is<const N: usize>(name: &[u8], lower: &[u8; N]) -> bool {
-    // Bit 5 parts upper case from lower; no other byte of a token becomes a letter or a hyphen by setting it.
-    name.as_array::<N>().is_some_and(|name| {
-        name.iter().zip(lower).fold(0, |differences, (byte, lower)| differences | ((byte | 0x20) ^ lower)) == 0
-    })
 }
 
 /// Between the end of a value and the next line there is white space and one CR LF.

@@ -11,7 +11,7 @@ use crate::{
         ascii::text,
         head::{Field, HeadIndex},
     },
-    http::{HeaderMap, HeaderName, HeaderValue, Method, Version},
+    http::{HeaderMap, HeaderValue, Method, Version, header_name},
     route::{MethodSet, PathParams},
 };
 
@@ -209,6 +209,34 @@ impl<'a> RequestHead<'a> {
         self.index.fields.iter().map(move |field| (text(field.name.of(bytes)), field.value.of(bytes)))
     }
 
+    /// The value of the first cookie of this name, as it was sent and where it was sent (RFC 6265 §4.2.1).
+    ///
+    /// Nothing is copied, unlike by the extractor [`Cookies`](crate::extract::Cookies), which owns what it gives.
+    ///
+    /// ```
+    /// use armature_core::{RequestBody, service::OwnedRequest};
+    ///
+    /// let head = "GET / HTTP/1.1\r\nHost: a\r\nCookie: theme=dark; session=7\r\n\r\n";
+    /// let request = OwnedRequest::parse(head, RequestBody::empty())?;
+    /// assert_eq!(request.head().cookie("session"), Some("7"));
+    /// assert_eq!(request.head().cookie("lang"), None);
+    /// # Ok::<(), armature_core::Error>(())
+    /// ```
+    #[must_use]
+    pub fn cookie(&self, name: &str) -> Option<&'a str> {
+        self.cookie_pairs().find_map(|pair| {
+            let (this, value) = pair.split_once('=')?;
+            (this.trim() == name).then(|| value.trim())
+        })
+    }
+
+    /// What stands between the semicolons of the Cookie fields, where it is text.
+    pub(crate) fn cookie_pairs(&self) -> impl Iterator<Item = &'a str> + use<'a> {
+        let fields = self.headers().filter(|(name, _)| name.eq_ignore_ascii_case("cookie"));
+        let pairs = fields.flat_map(|(_, value)| value.split(|byte| *byte == b';'));
+        pairs.filter_map(|pair| std::str::from_utf8(pair).ok())
+    }
+
     /// The fields as a map of the `http` crate, built anew at each call.
     ///
     /// ```
@@ -223,7 +251,7 @@ impl<'a> RequestHead<'a> {
         let mut map = HeaderMap::with_capacity(self.index.fields.len());
         for (name, value) in self.headers() {
             // The parser lets no name or value pass that the map would refuse.
-            if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_bytes(value)) {
+            if let (Some(name), Ok(value)) = (header_name(name.as_bytes()), HeaderValue::from_bytes(value)) {
                 map.append(name, value);
             }
         }

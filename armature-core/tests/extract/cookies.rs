@@ -1,10 +1,13 @@
 //! Cookies: what is sent, and what is set.
 
+use std::convert::Infallible;
+
 use armature_core::{
     Router,
     cookie::{Cookie, SameSite},
-    extract::Cookies,
+    extract::{Cookies, FromHead},
     get,
+    service::RequestHead,
 };
 
 use crate::serve;
@@ -33,8 +36,20 @@ async fn set(mut cookies: Cookies) -> (Cookies, &'static str) {
     (cookies, "set")
 }
 
+/// The cookie `a`, read where it was sent.
+struct Borrowed(String);
+
+impl<S> FromHead<S> for Borrowed {
+    type Rejection = Infallible;
+
+    fn from_head(head: &RequestHead<'_>, _: &S) -> Result<Self, Infallible> {
+        Ok(Self(head.cookie("a").unwrap_or("none").to_owned()))
+    }
+}
+
 fn app() -> Router {
     Router::new()
+        .route("/borrowed", get(async |Borrowed(value): Borrowed| value))
         .route("/list", get(list))
         .route("/first", get(first))
         .route("/change", get(change))
@@ -99,5 +114,21 @@ fn a_cookie_that_is_none_is_not_set() {
         let answer = crate::get(address, "/set", &format!("Cookie: a={value}\r\n"));
         assert_eq!(answer.status, status, "{value}");
         assert_eq!(answer.head.to_ascii_lowercase().contains("set-cookie"), status == 200, "{answer:?}");
+    }
+}
+
+#[test]
+fn a_cookie_is_read_where_it_was_sent_as_the_list_has_it() {
+    let address = serve(app);
+    for (fields, text) in [
+        ("", "none"),
+        ("Cookie: b=1\r\n", "none"),
+        ("Cookie: aa=1; a=2; a=3\r\n", "2"),
+        ("Cookie: A=1;a = 2 \r\n", "2"),
+        ("Cookie: b=1\r\ncookie: a=\"x=y\"\r\n", "\"x=y\""),
+        ("Cookie: a; a=\r\n", ""),
+        ("Cookie: a=\u{e9}\r\n", "\u{e9}"),
+    ] {
+        assert_eq!(crate::get(address, "/borrowed", fields).body, text, "{fields}");
     }
 }

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, rc::Rc};
 
 use armature_core::{
-    Path, Query, Router, SmallString, StatusCode,
+    Path, Query, Router, SmallPairs, SmallString, StatusCode,
     extract::{Extension, Param, Peer, Rejection, State, TypedHeader},
     get,
     headers::{Authorization, ContentLength, IfModifiedSince, Range, authorization::Bearer},
@@ -93,6 +93,7 @@ fn app() -> Router {
         .route("/no-such/{a}", get(async |Param(second): Param<1, String>| second))
         .route("/search", get(search))
         .route("/pairs", get(async |Query(pairs): Query<Vec<(String, String)>>| format!("{pairs:?}")))
+        .route("/small-pairs", get(async |Query(pairs): Query<SmallPairs>| format!("{pairs:?}")))
         .route("/map", get(async |Query(map): Query<BTreeMap<String, u8>>| format!("{map:?}")))
         .route("/maybe-page", get(maybe_page))
         .route("/page-or-reason", get(page_or_reason))
@@ -262,4 +263,23 @@ fn header_fields_and_what_is_known_beside_them() {
     let sent = "If-Modified-Since: Sun, 06 Nov 1994 08:49:37 GMT\r\n";
     let answer = crate::get(address, "/since", sent);
     assert!(answer.head.to_ascii_lowercase().contains(sent.trim_end().to_ascii_lowercase().as_str()), "{answer:?}");
+}
+
+#[test]
+fn small_pairs_are_those_of_a_vector() {
+    let address = serve(app);
+    let many = |count: usize, value: &str| (0..count).map(|at| format!("name{at}={value}&")).collect::<String>();
+    for query in [
+        String::new(),
+        "a".to_owned(),
+        "a=1&b=%C3%A9&a=+2&&=&c=%3d".to_owned(),
+        many(8, "x"),
+        many(9, "%20"),
+        many(3, &"long".repeat(100)),
+        "a=%zz".to_owned(),
+        "%ff=1".to_owned(),
+    ] {
+        let [small, vector] = ["small-pairs", "pairs"].map(|path| crate::get(address, &format!("/{path}?{query}"), ""));
+        assert_eq!((small.status, &small.body), (vector.status, &vector.body), "{query}");
+    }
 }

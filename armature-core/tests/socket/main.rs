@@ -14,6 +14,7 @@ mod drain;
 mod expect;
 mod fairness;
 mod independent;
+mod lent;
 mod option_unsafe;
 mod pressure;
 mod process;
