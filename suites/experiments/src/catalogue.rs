@@ -3,19 +3,26 @@
 use probe::suite::Case;
 
 use crate::{
+    allocator, connection,
     experiment::{Experiment, Input},
-    handler, head, inline, json, memory, name, pool, respond, routing, state,
+    fields, handler, head, inline, json, memory, name, output, pool, respond, route_cache, routing, state, transfer,
 };
 
 /// One list a subject.
 const SUBJECTS: &[&[Experiment]] = &[
     routing::EXPERIMENTS,
+    route_cache::EXPERIMENTS,
     head::EXPERIMENTS,
     name::EXPERIMENTS,
     inline::EXPERIMENTS,
+    fields::EXPERIMENTS,
     json::EXPERIMENTS,
+    output::EXPERIMENTS,
     memory::EXPERIMENTS,
     pool::EXPERIMENTS,
+    allocator::EXPERIMENTS,
+    connection::EXPERIMENTS,
+    transfer::EXPERIMENTS,
     respond::EXPERIMENTS,
     handler::EXPERIMENTS,
     state::EXPERIMENTS,

@@ -1,6 +1,4 @@
-//! Experiments on JSON: another reader and writer by size, and buffers that are used again.
-
-use std::cell::RefCell;
+//! Experiments on JSON: another reader and writer by size. The buffers that it is written into are `output.rs`'s.
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
@@ -38,20 +36,6 @@ pub(crate) const EXPERIMENTS: &[Experiment] = &[
             lines => write(side, orders(lines, scale)),
         },
     },
-    Experiment {
-        name: "pooled-output",
-        group: "JSON",
-        claim: "A thread's pool of buffers saves the allocations of growing a new one for every body.",
-        source: "the project's inherited list of optimisations",
-        baseline: "`serde_json::to_vec`, which begins with 128 bytes and grows",
-        candidate: "a buffer from a thread-local stack, which goes back when the body was sent",
-        inputs: SIZES,
-        threads: 1,
-        make: |side, input, scale| match input.size {
-            0 => pooled(side, notes(scale)),
-            lines => pooled(side, orders(lines, scale)),
-        },
-    },
 ];
 
 const SIZES: &[Input] = &[
@@ -63,14 +47,14 @@ const SIZES: &[Input] = &[
 
 /// The small document.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct Note {
+pub(crate) struct Note {
     id: u32,
     text: String,
 }
 
 /// The larger ones.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct Order {
+pub(crate) struct Order {
     id: u64,
     customer: String,
     lines: Vec<Line>,
@@ -87,11 +71,11 @@ struct Line {
     tags: Vec<String>,
 }
 
-fn notes(scale: usize) -> Vec<Note> {
+pub(crate) fn notes(scale: usize) -> Vec<Note> {
     (0..INPUTS * scale).map(|at| Note { id: 4_711 + at as u32, text: format!("Hello, World {at:02}!") }).collect()
 }
 
-fn orders(lines: usize, scale: usize) -> Vec<Order> {
+pub(crate) fn orders(lines: usize, scale: usize) -> Vec<Order> {
     (0..INPUTS * scale)
         .map(|at| Order {
             id: 7_000_000_000 + at as u64,
@@ -156,35 +140,5 @@ fn write<T: Serialize + 'static>(side: Side, documents: Vec<T>) -> Box<dyn Opera
         Side::Candidate => {
             over(documents, move |it| written(it, |it, out| simd_json::to_writer(out, it).is_ok()), tell)
         }
-    }
-}
-
-thread_local! {
-    static POOL: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
-}
-
-/// A buffer that goes back to its thread's pool.
-struct Pooled(Vec<u8>);
-
-impl Drop for Pooled {
-    fn drop(&mut self) {
-        let mut buffer = std::mem::take(&mut self.0);
-        buffer.clear();
-        POOL.with_borrow_mut(|pool| pool.push(buffer));
-    }
-}
-
-fn pooled<T: Serialize + 'static>(side: Side, documents: Vec<T>) -> Box<dyn Operation> {
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    match side {
-        Side::Baseline => over(documents, json, move |body| text(body)),
-        Side::Candidate => over(
-            documents,
-            |document| {
-                let mut buffer = Pooled(POOL.with_borrow_mut(Vec::pop).unwrap_or_default());
-                serde_json::to_writer(&mut buffer.0, document).map(|()| buffer).ok()
-            },
-            move |body| body.as_ref().map(|body| text(&body.0)).unwrap_or_default(),
-        ),
     }
 }

@@ -8,9 +8,13 @@ use std::{env, process::ExitCode};
 
 use probe::program;
 
+mod allocator;
+mod allocator_unsafe;
 mod catalogue;
+mod connection;
 mod count;
 mod experiment;
+mod fields;
 mod handler;
 mod head;
 mod inline;
@@ -19,11 +23,14 @@ mod measure;
 mod memory;
 mod name;
 mod operation;
+mod output;
 mod pool;
 mod respond;
+mod route_cache;
 mod routing;
 mod state;
 mod suite;
+mod transfer;
 
 /// The allocator of the servers under test.
 #[cfg(not(feature = "count-allocations"))]

@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use bumpalo::Bump;
+use armature_core::extract::Arena;
 use bytes::Bytes;
 
 use crate::{
@@ -33,7 +33,7 @@ pub(crate) const EXPERIMENTS: &[Experiment] = &[
         claim: "Many small nodes that are freed together cost less in an arena that is reset.",
         source: "the project's inherited list of optimisations, which says six times less",
         baseline: "a linked list whose nodes are boxed",
-        candidate: "the same list whose nodes are in a bumpalo arena, reset after each",
+        candidate: "the same list whose nodes are in an `armature_core::extract::Arena`, one for each list",
         inputs: NODES,
         threads: 1,
         make: list,
@@ -44,7 +44,7 @@ pub(crate) const EXPERIMENTS: &[Experiment] = &[
         claim: "What a request needs for itself costs less in an arena that is reset after it.",
         source: "the project's inherited list of optimisations, which says six times less",
         baseline: "a `Vec` with room for all, of `String`s",
-        candidate: "as many of the same texts, and their list, in a bumpalo arena, reset after each",
+        candidate: "as many of the same texts, and their list, in an `armature_core::extract::Arena`, one for each list",
         inputs: NODES,
         threads: 1,
         make: texts,
@@ -102,26 +102,23 @@ fn list(side: Side, input: &Input, scale: usize) -> Box<dyn Operation> {
             },
             tell,
         ),
-        Side::Candidate => {
-            let mut arena = Bump::new();
-            over(
-                starts,
-                move |start| {
-                    arena.reset();
-                    let mut list = None;
-                    for value in *start..start + nodes {
-                        list = Some(&*arena.alloc(Placed { value, next: list }));
-                    }
-                    let mut sum = 0;
-                    while let Some(node) = black_box(list) {
-                        sum += node.value;
-                        list = node.next;
-                    }
-                    sum
-                },
-                tell,
-            )
-        }
+        Side::Candidate => over(
+            starts,
+            move |start| {
+                let arena = Arena::new();
+                let mut list = None;
+                for value in *start..start + nodes {
+                    list = Some(&*arena.alloc(Placed { value, next: list }));
+                }
+                let mut sum = 0;
+                while let Some(node) = black_box(list) {
+                    sum += node.value;
+                    list = node.next;
+                }
+                sum
+            },
+            tell,
+        ),
     }
 }
 
@@ -142,18 +139,15 @@ fn texts(side: Side, input: &Input, scale: usize) -> Box<dyn Operation> {
             },
             tell,
         ),
-        Side::Candidate => {
-            let mut arena = Bump::new();
-            over(
-                starts,
-                move |start| {
-                    arena.reset();
-                    let text = |at: usize| &*arena.alloc_str(TEXTS[(start + at) % TEXTS.len()]);
-                    let all = arena.alloc_slice_fill_with(entries, text);
-                    black_box(&all).iter().map(|text| text.len()).sum()
-                },
-                tell,
-            )
-        }
+        Side::Candidate => over(
+            starts,
+            move |start| {
+                let arena = Arena::new();
+                let text = |at: usize| &*arena.alloc_str(TEXTS[(start + at) % TEXTS.len()]);
+                let all = arena.alloc_slice_fill_with(entries, text);
+                black_box(&all).iter().map(|text| text.len()).sum()
+            },
+            tell,
+        ),
     }
 }

@@ -4,7 +4,6 @@
 //! held against what a buffer costs there.
 
 use std::{
-    cell::RefCell,
     hint::black_box,
     sync::{
         Arc, Mutex,
@@ -12,7 +11,7 @@ use std::{
     },
 };
 
-use crossbeam_queue::ArrayQueue;
+use armature_core::pool::{LocalPool, SharedPool};
 
 use crate::{
     experiment::{Experiment, Input, Side, input},
@@ -30,10 +29,10 @@ pub(crate) const EXPERIMENTS: &[Experiment] = &[
         claim: "Taking a buffer from a thread-local stack costs less than allocating one.",
         source: SOURCE,
         baseline: BASELINE,
-        candidate: "a thread-local stack of them",
+        candidate: "`armature_core::pool::LocalPool`, a stack of them within the thread",
         inputs: SIZES,
         threads: 1,
-        make: |side, input, scale| alone(side, input, scale, InThread),
+        make: |side, input, scale| alone(side, input, scale, local(input)),
     },
     Experiment {
         name: "pool-queue",
@@ -41,10 +40,10 @@ pub(crate) const EXPERIMENTS: &[Experiment] = &[
         claim: "Taking a buffer from a lock-free queue costs less than allocating one.",
         source: SOURCE,
         baseline: BASELINE,
-        candidate: "a crossbeam `ArrayQueue` of them",
+        candidate: "`armature_core::pool::SharedPool`, a crossbeam `ArrayQueue` of them",
         inputs: SIZES,
         threads: 1,
-        make: |side, input, scale| alone(side, input, scale, queue()),
+        make: |side, input, scale| alone(side, input, scale, queue(input)),
     },
     Experiment {
         name: "pool-mutex",
@@ -55,7 +54,7 @@ pub(crate) const EXPERIMENTS: &[Experiment] = &[
         candidate: "a stack of them behind `std::sync::Mutex`",
         inputs: SIZES,
         threads: 1,
-        make: |side, input, scale| alone(side, input, scale, Locked::default()),
+        make: |side, input, scale| alone(side, input, scale, locked(input)),
     },
     Experiment {
         name: "pool-thread-local-2-threads",
@@ -63,10 +62,10 @@ pub(crate) const EXPERIMENTS: &[Experiment] = &[
         claim: "Taking a buffer from a thread-local stack costs less than allocating one, on two threads as well.",
         source: SOURCE,
         baseline: BASELINE,
-        candidate: "a thread-local stack of them",
+        candidate: "`armature_core::pool::LocalPool`, a stack of them within the thread",
         inputs: SIZES,
         threads: 2,
-        make: |side, input, _| together(side, input, InThread),
+        make: |side, input, _| apart(side, input),
     },
     Experiment {
         name: "pool-queue-2-threads",
@@ -74,10 +73,10 @@ pub(crate) const EXPERIMENTS: &[Experiment] = &[
         claim: "Two threads that share a lock-free queue of buffers take them faster than they allocate them.",
         source: SOURCE,
         baseline: BASELINE,
-        candidate: "one crossbeam `ArrayQueue` for both",
+        candidate: "one `armature_core::pool::SharedPool` for both",
         inputs: SIZES,
         threads: 2,
-        make: |side, input, _| together(side, input, queue()),
+        make: |side, input, _| shared(side, input, queue(input)),
     },
     Experiment {
         name: "pool-mutex-2-threads",
@@ -88,7 +87,7 @@ pub(crate) const EXPERIMENTS: &[Experiment] = &[
         candidate: "one stack behind `std::sync::Mutex` for both",
         inputs: SIZES,
         threads: 2,
-        make: |side, input, _| together(side, input, Locked::default()),
+        make: |side, input, _| shared(side, input, locked(input)),
     },
 ];
 
@@ -101,96 +100,89 @@ const SIZES: &[Input] = &[
 /// Buffers that a pool keeps; one a thread is in use at a time.
 const KEPT: usize = 8;
 
-/// Where buffers come from and go to.
-trait Pool: Send + Sync + 'static {
-    fn take(&self) -> Option<Vec<u8>>;
-
-    /// Keeps a buffer, or drops it where there is no room.
-    fn put(&self, buffer: Vec<u8>);
+/// Uses a buffer of some pool for what [`used`] does.
+trait Lend: 'static {
+    fn lend(&self, number: usize) -> usize;
 }
 
-struct InThread;
-
-thread_local! {
-    static OWN: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
-}
-
-impl Pool for InThread {
-    fn take(&self) -> Option<Vec<u8>> {
-        OWN.with_borrow_mut(Vec::pop)
-    }
-
-    fn put(&self, buffer: Vec<u8>) {
-        OWN.with_borrow_mut(|own| {
-            if own.len() < KEPT {
-                own.push(buffer);
-            }
-        });
+impl Lend for LocalPool<Vec<u8>> {
+    fn lend(&self, number: usize) -> usize {
+        used(&mut self.take(), number)
     }
 }
 
-fn queue() -> ArrayQueue<Vec<u8>> {
-    ArrayQueue::new(KEPT)
-}
-
-impl Pool for ArrayQueue<Vec<u8>> {
-    fn take(&self) -> Option<Vec<u8>> {
-        self.pop()
-    }
-
-    fn put(&self, buffer: Vec<u8>) {
-        let _ = self.push(buffer);
+impl Lend for SharedPool<Vec<u8>> {
+    fn lend(&self, number: usize) -> usize {
+        used(&mut self.take(), number)
     }
 }
 
-#[derive(Default)]
-struct Locked(Mutex<Vec<Vec<u8>>>);
+fn cleared(buffer: &mut Vec<u8>) -> bool {
+    buffer.clear();
+    true
+}
 
-impl Pool for Locked {
-    fn take(&self) -> Option<Vec<u8>> {
-        self.0.lock().ok()?.pop()
+/// Makes buffers of so many bytes.
+fn maker(bytes: usize) -> fn() -> Vec<u8> {
+    match bytes {
+        256 => || Vec::with_capacity(black_box(256)),
+        4_096 => || Vec::with_capacity(black_box(4_096)),
+        _ => || Vec::with_capacity(black_box(65_536)),
     }
+}
 
-    fn put(&self, buffer: Vec<u8>) {
-        if let Ok(mut kept) = self.0.lock()
+fn local(input: &Input) -> LocalPool<Vec<u8>> {
+    LocalPool::new(KEPT, maker(input.size), cleared)
+}
+
+fn queue(input: &Input) -> SharedPool<Vec<u8>> {
+    SharedPool::new(KEPT, maker(input.size), cleared)
+}
+
+/// What the framework does not have.
+struct Locked {
+    kept: Mutex<Vec<Vec<u8>>>,
+    make: fn() -> Vec<u8>,
+}
+
+fn locked(input: &Input) -> Locked {
+    Locked { kept: Mutex::default(), make: maker(input.size) }
+}
+
+impl Lend for Locked {
+    fn lend(&self, number: usize) -> usize {
+        let kept = self.kept.lock().ok().and_then(|mut kept| kept.pop());
+        let mut buffer = kept.unwrap_or_else(self.make);
+        let sum = used(&mut buffer, number);
+        buffer.clear();
+        if let Ok(mut kept) = self.kept.lock()
             && kept.len() < KEPT
         {
             kept.push(buffer);
         }
+        sum
     }
 }
 
 /// What a buffer is used for: a short line is written.
-fn used(mut buffer: Vec<u8>, number: usize) -> (Vec<u8>, usize) {
-    buffer.clear();
+fn used(buffer: &mut Vec<u8>, number: usize) -> usize {
     buffer.extend_from_slice(b"HTTP/1.1 200 OK\r\ncontent-length: ");
     buffer.push(b'0' + (number % 10) as u8);
-    let sum = black_box(&buffer).iter().map(|byte| usize::from(*byte)).sum();
-    (buffer, sum)
+    black_box(&*buffer).iter().map(|byte| usize::from(*byte)).sum()
 }
 
-fn allocated(bytes: usize, number: usize) -> usize {
-    used(Vec::with_capacity(black_box(bytes)), number).1
-}
-
-fn taken(pool: &impl Pool, bytes: usize, number: usize) -> usize {
-    let buffer = pool.take().unwrap_or_else(|| Vec::with_capacity(black_box(bytes)));
-    let (buffer, sum) = used(buffer, number);
-    pool.put(buffer);
-    sum
-}
-
-fn alone(side: Side, input: &Input, scale: usize, pool: impl Pool) -> Box<dyn Operation> {
-    let (bytes, numbers) = (input.size, (0..INPUTS * scale).collect());
+fn alone(side: Side, input: &Input, scale: usize, pool: impl Lend) -> Box<dyn Operation> {
+    let (make, numbers) = (maker(input.size), (0..INPUTS * scale).collect());
     let tell = |sum: &usize| sum.to_string();
     match side {
-        Side::Baseline => over(numbers, move |number| allocated(bytes, *number), tell),
-        Side::Candidate => over(numbers, move |number| taken(&pool, bytes, *number), tell),
+        Side::Baseline => over(numbers, move |number| used(&mut make(), *number), tell),
+        Side::Candidate => over(numbers, move |number| pool.lend(*number), tell),
     }
 }
 
-fn together(side: Side, input: &Input, pool: impl Pool) -> Box<dyn Operation> {
-    let (bytes, sum) = (input.size, Arc::new(AtomicUsize::new(0)));
+/// The same on two threads, each of which has what `pool` gives it.
+fn together<L: Lend>(side: Side, input: &Input, pool: impl Fn() -> L + Sync + 'static) -> Box<dyn Operation> {
+    let (make, sum) = (maker(input.size), Arc::new(AtomicUsize::new(0)));
     let told = Arc::clone(&sum);
     let tell = move || told.load(Relaxed).to_string();
     // Each thread adds up what it has seen, and what it shares with the other is the pool alone.
@@ -199,7 +191,31 @@ fn together(side: Side, input: &Input, pool: impl Pool) -> Box<dyn Operation> {
         sum.fetch_add(seen, Relaxed);
     };
     match side {
-        Side::Baseline => on_threads(2, move |_, times| repeat(times, &|number| allocated(bytes, number)), tell),
-        Side::Candidate => on_threads(2, move |_, times| repeat(times, &|number| taken(&pool, bytes, number)), tell),
+        Side::Baseline => on_threads(2, move |_, times| repeat(times, &|number| used(&mut make(), number)), tell),
+        Side::Candidate => on_threads(
+            2,
+            move |_, times| {
+                let pool = pool();
+                repeat(times, &|number| pool.lend(number));
+            },
+            tell,
+        ),
     }
+}
+
+/// A pool that threads share.
+impl<L: Lend> Lend for Arc<L> {
+    fn lend(&self, number: usize) -> usize {
+        L::lend(self, number)
+    }
+}
+
+fn shared<L: Lend + Send + Sync>(side: Side, input: &Input, pool: L) -> Box<dyn Operation> {
+    let pool = Arc::new(pool);
+    together(side, input, move || Arc::clone(&pool))
+}
+
+fn apart(side: Side, input: &Input) -> Box<dyn Operation> {
+    let input = *input;
+    together(side, &input, move || local(&input))
 }

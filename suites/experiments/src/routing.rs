@@ -1,4 +1,4 @@
-//! Experiments on finding a route: the map of literal paths, the tree itself, and a cache of what was found.
+//! Experiments on finding a route: the map of literal paths, and the tree itself. A cache before it is `route_cache.rs`'s.
 //!
 //! Routes are all different, half of them literal and half with a parameter; an operation looks one path up, and the paths
 //! of its inputs are spread over the whole table.
@@ -6,7 +6,6 @@
 use armature_core::{
     Method,
     route::{Lookup, RouteTable},
-    state::ReadCache,
 };
 
 use crate::{
@@ -15,7 +14,7 @@ use crate::{
 };
 
 /// The inherited list of optimisations, which names them without figures.
-const LIST: &str = "the project's inherited list of optimisations";
+pub(crate) const LIST: &str = "the project's inherited list of optimisations";
 
 pub(crate) const EXPERIMENTS: &[Experiment] = &[
     Experiment {
@@ -52,25 +51,6 @@ pub(crate) const EXPERIMENTS: &[Experiment] = &[
         ],
         threads: 1,
         make: tree,
-    },
-    Experiment {
-        name: "route-cache",
-        group: "routing",
-        claim: "A bounded cache of routes that were found saves looking them up again.",
-        source: LIST,
-        baseline: "every path is looked up in the table",
-        candidate: "a path is first looked up in a `ReadCache` of 1,024 entries, and put there when it is missing",
-        inputs: &[
-            input("hot-100", 100, "16 paths, all in the cache, among 100 routes"),
-            input("hot-10000", 10_000, "16 paths, all in the cache, among 10,000 routes"),
-            input(
-                "cold-100",
-                100,
-                "4,096 paths in turn among 100 routes: half have a parameter of their own and are seldom in the cache, half are literal and are; what is counted is the first 320, which are in it",
-            ),
-        ],
-        threads: 1,
-        make: cached,
     },
 ];
 
@@ -114,13 +94,13 @@ fn pattern(number: usize, id: &str) -> String {
     }
 }
 
-fn table(routes: usize) -> RouteTable<usize> {
+pub(crate) fn table(routes: usize) -> RouteTable<usize> {
     let all = (0..routes).map(|number| (Method::Get, pattern(number, "{id}"), number));
     RouteTable::build(all).unwrap_or_else(|errors| panic!("patterns conflict: {errors:?}"))
 }
 
 /// The path of a route, with a parameter of its own for every place.
-fn path(number: usize, at: usize) -> String {
+pub(crate) fn path(number: usize, at: usize) -> String {
     pattern(number, &(100_003 + at * 7_919).to_string())
 }
 
@@ -189,32 +169,12 @@ fn matches(pattern: &[Segment], path: &str) -> bool {
 }
 
 /// What is kept of a lookup: the route, and where its parameter is.
-type Kept = (usize, Option<(usize, usize)>);
+pub(crate) type Kept = (usize, Option<(usize, usize)>);
 
-fn look_up(table: &RouteTable<usize>, path: &str) -> Option<Kept> {
+pub(crate) fn look_up(table: &RouteTable<usize>, path: &str) -> Option<Kept> {
     let Lookup::Found { value, params } = table.find(Method::Get, path) else { return None };
     let place = params.iter().next().map(|(_, text)| (text.as_ptr().addr() - path.as_ptr().addr(), text.len()));
     Some((*value, place))
-}
-
-fn cached(side: Side, input: &Input, scale: usize) -> Box<dyn Operation> {
-    let count = if input.id.starts_with("cold") { 4_096 } else { INPUTS };
-    let (table, paths) = (table(input.size), paths(input.size, 0, 1, count * scale));
-    let tell = |found: &Option<Kept>| format!("{found:?}");
-    match side {
-        Side::Baseline => over(paths, move |path| look_up(&table, path), tell),
-        Side::Candidate => {
-            let cache = ReadCache::<String, Kept>::new(1_024);
-            let find = move |path: &String| {
-                cache.get(path.as_str()).or_else(|| {
-                    let found = look_up(&table, path)?;
-                    cache.insert(path.clone(), found);
-                    Some(found)
-                })
-            };
-            over(paths, find, tell)
-        }
-    }
 }
 
 #[cfg(test)]

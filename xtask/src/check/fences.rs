@@ -38,6 +38,10 @@ pub(super) const UNSAFE_FILES: &[(&str, &str)] = &[
         "SQLite tells its statements to a C function with a pointer, and sqlx has no door to that",
     ),
     ("harness/probe/src/allocator.rs", "an allocator that counts has to be a GlobalAlloc, which is an unsafe trait"),
+    (
+        "suites/experiments/src/allocator_unsafe.rs",
+        "an allocator that is called by itself is called through GlobalAlloc, whose methods are unsafe",
+    ),
     ("harness/src/process.rs", "pre_exec(3) is the only door to what a child does between fork and exec"),
 ];
 
