@@ -10,6 +10,7 @@ use clap::Args;
 use harness::layout;
 
 mod arrows;
+mod claims;
 mod documents;
 mod examples;
 mod fences;
@@ -127,6 +128,11 @@ const CHECKS: &[Entry] = &[
         name: "names",
         about: "no forbidden name, attribute, mark or machine path",
         run: |context| Ok(judge(names::faults(&context.tree), "nothing forbidden")),
+    },
+    Entry {
+        name: "claims",
+        about: "no claim of speed without the experiment that tried it",
+        run: |context| Ok(judge(claims::faults(&context.tree), "all tried")),
     },
     Entry {
         name: "unsafe",

@@ -1,5 +1,5 @@
 //! One listener, one current-thread runtime and one thread per worker, hyper underneath with `pipeline_flush`: how
-//! axum's fastest public benchmark entries serve it.
+//! axum's public benchmark entries that go furthest serve it.
 //!
 //! Leaves the routes to `contract.rs`. Read next: `../../hyper/src/main.rs`, the same loop without axum.
 
