@@ -24,8 +24,8 @@ use super::{Pool, Pooled};
 ///     let pages = LocalPool::new(16, String::new, |page| { page.clear(); page.capacity() <= 1 << 20 });
 ///     Router::new().route("/table/{rows}", get(table)).with_state(Rc::new(pages))
 /// };
-/// # let client = armature_core::test::TestClient::over_socket(worker)?.get("/table/7").send()?.text();
-/// # assert_eq!(client, "7");
+/// # let mut client = armature_core::test::TestClient::over_socket(worker)?;
+/// # assert_eq!(client.get("/table/7").send()?.text(), "7");
 /// # Ok::<(), armature_core::Error>(())
 /// ```
 pub struct LocalPool<T> {

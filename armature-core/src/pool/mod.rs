@@ -53,7 +53,7 @@ pub trait Pool {
 /// text.push_str("ada");
 /// assert_eq!((text.len(), pool.kept()), (3, 0));
 /// drop(text);
-/// assert_eq!((pool.take().as_str(), pool.kept()), ("", 1));
+/// assert_eq!((pool.kept(), pool.take().as_str()), (1, ""));
 /// ```
 pub struct Pooled<'a, P: Pool> {
     /// There until it is dropped.
