@@ -49,6 +49,7 @@ fn each_check_fails_on_what_it_is_there_for() {
         ("floors", "armature-core/src/h1.rs", "//! H.\nuse crate::worker;\n", "armature-core/src/h1.rs:2"),
         ("documents", "README.md", "See `src/gone.rs`.\n", "README.md:1: src/gone.rs"),
         ("names", "src/utils.rs", "//! U.\n", "src/utils.rs: utils"),
+        ("claims", "README.md", "Small.\n\nIt is zero-cost.\n", "README.md:3"),
         ("unsafe", "src/lib.rs", "//! Nothing.\nunsafe fn f() {}\n", "src/lib.rs:2"),
         ("headers", "src/lib.rs", "fn f() {}\n", "src/lib.rs:1"),
         ("licences", "deny.toml", "[licenses]\nallow = [\"ISC\"]\n", "workload: is licensed MIT"),
@@ -81,5 +82,5 @@ fn an_unknown_check_is_named_with_those_there_are() {
     let complaint = String::from_utf8_lossy(&output.stderr);
     assert!(!output.status.success() && complaint.contains("nonsense") && complaint.contains("floors"), "{complaint}");
     let listed = check(folder.path(), &["--list"]);
-    assert!(listed.status.success() && told(&listed).lines().count() == 11, "{}", told(&listed));
+    assert!(listed.status.success() && told(&listed).lines().count() == 12, "{}", told(&listed));
 }
