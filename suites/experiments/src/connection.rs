@@ -29,7 +29,7 @@ pub(crate) const EXPERIMENTS: &[Experiment] = &[
         make: recycled,
     },
     Experiment {
-        name: "idle-release",
+        name: "lent-buffer",
         group: GROUP,
         claim: "Lending a buffer for as long as a connection has something to read costs no more than each keeping its own.",
         source: LIST,

@@ -91,15 +91,16 @@ fn read_size(side: Side, input: &Input, scale: usize) -> Box<dyn Operation> {
     let (mut client, mut server) = pair();
     let mut sizes = (side == Side::Candidate).then(ReadSizes::new);
     let mut buffer = Vec::new();
-    over(
-        messages,
-        move |message| {
-            // It fits into the sockets' own buffers, so that nobody has to read meanwhile.
-            let sent = client.write_all(message).map_or(0, |()| message.len());
-            (sent, read_all(&mut server, &mut buffer, sent, sizes.as_mut()))
-        },
-        |told| format!("{told:?}"),
-    )
+    let mut pass = move |message: &Vec<u8>| {
+        // It fits into the sockets' own buffers, so that nobody has to read meanwhile.
+        let sent = client.write_all(message).map_or(0, |()| message.len());
+        (sent, read_all(&mut server, &mut buffer, sent, sizes.as_mut()))
+    };
+    // As a worker that has read for a while: the policy looks at its history every 64 reads.
+    messages.iter().cycle().take(1_000).for_each(|message| {
+        pass(message);
+    });
+    over(messages, pass, |told| format!("{told:?}"))
 }
 
 const BODY: &[u8] = b"Hello, World!";

@@ -38,14 +38,13 @@ const SOURCES: &[&str] = &["armature-core/", "comparisons/"];
 /// Documents that hold results.
 const RESULTS: &[&str] = &["reports/LEDGER.md", "reports/templates/"];
 
-/// Where experiments are named: the catalogue's files, and the ledger.
-const CATALOGUE: &str = "suites/experiments/src/";
+/// Where experiments are named: the files of those in process and over sockets, and the ledger.
+const CATALOGUES: &[&str] = &["suites/experiments/src/", "suites/knobs/src/"];
 const LEDGER: &str = "reports/LEDGER.md";
 
 /// Sentences that claim speed and name no experiment, or one that does not exist.
 pub(super) fn faults(tree: &Tree) -> Vec<Fault> {
     let known = experiments(tree);
-    let is_of = |path: &str, folders: &[&str]| folders.iter().any(|folder| path.starts_with(folder));
     let comments = tree.texts(".rs").filter(|(path, _)| is_of(path, SOURCES)).flat_map(|(path, text)| {
         let lines = text
             .lines()
@@ -62,9 +61,13 @@ pub(super) fn faults(tree: &Tree) -> Vec<Fault> {
         .collect()
 }
 
+fn is_of(path: &str, folders: &[&str]) -> bool {
+    folders.iter().any(|folder| path.starts_with(folder))
+}
+
 /// The names of all experiments.
 fn experiments(tree: &Tree) -> HashSet<&str> {
-    let files = tree.texts(".rs").filter(|(path, _)| path.starts_with(CATALOGUE));
+    let files = tree.texts(".rs").filter(|(path, _)| is_of(path, CATALOGUES));
     let named = files.flat_map(|(_, text)| text.split("name: \"").skip(1).filter_map(|rest| rest.split('"').next()));
     named.chain(tree.text(LEDGER).lines().filter_map(|line| line.strip_prefix("### "))).collect()
 }
@@ -119,6 +122,7 @@ mod tests {
     fn fault_lines(path: &str, text: &str) -> Vec<String> {
         let tree = Tree::of(&[
             ("suites/experiments/src/routing.rs", EXPERIMENT),
+            ("suites/knobs/src/catalogue.rs", "name: \"cork\","),
             ("reports/LEDGER.md", "### core-affinity\n\nA faster server."),
             (path, text),
         ]);
@@ -131,7 +135,7 @@ mod tests {
             ("README.md", "A server reads no faster than\nits client sends."),
             ("README.md", "The breakfast is fast. What became slower is said."),
             ("README.md", "A map is faster\nthan the tree (ledger: static-path)."),
-            ("README.md", "Pinned, it is faster (ledger: core-affinity, static-path). It is small."),
+            ("README.md", "Pinned, it is faster (ledger: core-affinity, cork). It is small."),
             ("harness/src/a.rs", "//! Which of two is faster."),
             (
                 "armature-core/src/a.rs",
