@@ -6,8 +6,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use socket2::SockRef;
-
 use crate::answer::{self, Answer};
 
 /// How long anything may take that should happen at once.
@@ -48,11 +46,6 @@ impl Client {
     /// Shuts the write side.
     pub(crate) fn finish(&mut self) {
         let _ = self.stream.shutdown(Shutdown::Write);
-    }
-
-    /// Goes by a reset.
-    pub(crate) fn reset(self) {
-        SockRef::from(&self.stream).set_linger(Some(Duration::ZERO)).unwrap();
     }
 
     /// Reads to the end of the stream; a reset is an error.

@@ -1,8 +1,9 @@
 //! What a handler borrows of its worker, a request's arena and an object of a pool, comes back however the handler ends.
 
-use std::rc::Rc;
+use std::{io::Write, net::TcpStream, rc::Rc, time::Duration};
 
 use armature_core::{Limits, Path, Router, State, bumpalo::collections::Vec, extract::Arena, get, pool::LocalPool};
+use socket2::SockRef;
 use tokio::task;
 
 use crate::{
@@ -119,10 +120,11 @@ fn what_a_handler_holds_goes_back_when_it_ends_panics_or_is_dropped() {
     client.send(&request("/held/panic"));
     assert_eq!(client.read_answer().unwrap().status, 500);
     assert_eq!(text(&mut asking, "/kept"), "1");
-    let mut client = Client::connect(server.address);
-    client.send(&request("/held/never"));
+    let mut stream = TcpStream::connect(server.address).unwrap();
+    stream.write_all(&request("/held/never")).unwrap();
     until("the handler holds the text", || text(&mut asking, "/kept") == "0");
-    client.reset();
+    SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
+    drop(stream);
     until("the text has come back", || text(&mut asking, "/kept") == "1");
     assert_eq!(text(&mut asking, "/held/again"), "again");
 }
