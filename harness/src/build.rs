@@ -57,6 +57,9 @@ pub struct Request<'a> {
     pub features: &'a [&'a str],
     /// Whether the binary says which lines its code comes from, also where the profile leaves that out.
     pub line_tables: bool,
+    /// Whether its stacks can be walked and its inlined functions named: it keeps frame pointers, in C code too, and says what each
+    /// function is called (debug information of level 1, without which those that were inlined have no paths).
+    pub stacks: bool,
 }
 
 /// Where something is built.
@@ -76,7 +79,7 @@ impl<'a> Request<'a> {
     /// A package whose binary has its name.
     #[must_use]
     pub fn new(package: &'a str, profile: &'a str) -> Self {
-        Self { package, binary: package, profile, features: &[], line_tables: false }
+        Self { package, binary: package, profile, features: &[], line_tables: false, stacks: false }
     }
 
     /// Builds it in this workspace and returns the path of the binary. Cargo's own progress goes to standard error.
@@ -110,8 +113,8 @@ impl<'a> Request<'a> {
         if !place.flags.is_empty() {
             // The variable takes the place of what config files say, so it has to hold what RUSTFLAGS said.
             let own = env::var("RUSTFLAGS").unwrap_or_default();
-            let flags: Vec<&str> = own.split_whitespace().chain(place.flags.iter().map(String::as_str)).collect();
-            let flags = flags.into_iter().chain(profile_flags(self.profile).iter().copied()).collect::<Vec<&str>>();
+            let given = own.split_whitespace().chain(place.flags.iter().map(String::as_str));
+            let flags: Vec<&str> = given.chain(self.flags().map(|flag| -> &str { flag })).collect();
             cargo.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}")).env_remove("RUSTFLAGS");
             // C code may say when it was built (mimalloc's does), and two builds of one source would differ in that
             // (reproducible-builds.org/docs/source-date-epoch).
@@ -123,8 +126,13 @@ impl<'a> Request<'a> {
         if self.line_tables {
             cargo.args(["--config", &format!("profile.{}.debug='line-tables-only'", self.profile)]);
         }
-        for flag in profile_flags(self.profile) {
+        for flag in self.flags() {
             cargo.args(["--config", &format!("build.rustflags=['{flag}']")]);
+        }
+        if self.stacks {
+            cargo.args(["--config", &format!("profile.{}.debug=1", self.profile)]);
+            let own = env::var("CFLAGS").unwrap_or_default();
+            cargo.env("CFLAGS", format!("{own} -fno-omit-frame-pointer").trim());
         }
         // Set for xtask by `cargo run`; it would make every build script believe that it belongs to xtask.
         cargo.env_remove("CARGO_MANIFEST_DIR");
@@ -140,6 +148,13 @@ impl<'a> Request<'a> {
             bail!("cargo built {} but left no binary at {}", self.package, binary.display());
         }
         Ok(binary)
+    }
+
+    /// The compiler flags of the profile, and those of what is asked for.
+    fn flags(&self) -> impl Iterator<Item = &'static str> {
+        let flags = profile_flags(self.profile);
+        let missing = self.stacks && !flags.contains(&FRAME_POINTERS);
+        flags.iter().copied().chain(missing.then_some(FRAME_POINTERS))
     }
 }
 
@@ -170,11 +185,14 @@ pub fn install(package: &str, version: &str) -> Result<PathBuf> {
     Ok(program)
 }
 
+/// Has every function keep a pointer to its caller's frame.
+const FRAME_POINTERS: &str = "-Cforce-frame-pointers=yes";
+
 /// Flags that belong to a profile but that a profile cannot hold.
 fn profile_flags(profile: &str) -> &'static [&'static str] {
     match profile {
         "native" => &["-Ctarget-cpu=native"],
-        "profiling" => &["-Cforce-frame-pointers=yes"],
+        "profiling" => &[FRAME_POINTERS],
         _ => &[],
     }
 }
@@ -214,7 +232,7 @@ pub fn find_program(name: impl AsRef<OsStr>) -> Option<PathBuf> {
     env::split_paths(&env::var_os("PATH")?).map(|folder| folder.join(name)).find(|path| path.is_file())
 }
 
-fn sha256(content: &[u8]) -> String {
+pub(crate) fn sha256(content: &[u8]) -> String {
     Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -23,7 +23,7 @@ pub(crate) mod instrument;
 mod system_calls;
 
 /// How many times longer a server may take for everything under a tool that interprets or stops it.
-const TOOL_SLOWDOWN: u32 = 12;
+pub(crate) const TOOL_SLOWDOWN: u32 = 12;
 
 /// Something that can be counted in a case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -124,7 +124,7 @@ impl Count {
 }
 
 /// The version of a tool, as it tells it.
-fn tool_version(tool: &str) -> Option<String> {
+pub(crate) fn tool_version(tool: &str) -> Option<String> {
     let output = Command::new(tool).arg("--version").output().ok()?;
     Some(String::from_utf8_lossy(&output.stdout).lines().next()?.to_owned())
 }
@@ -231,7 +231,7 @@ impl Launch<'_> {
     }
 
     /// The target's build that counts its allocations.
-    fn counting(&self) -> Target {
+    pub(crate) fn counting(&self) -> Target {
         Target { command: self.target.counting.clone(), ..self.target.clone() }
     }
 

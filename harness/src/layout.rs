@@ -64,6 +64,14 @@ pub fn proofs_folder() -> Result<PathBuf> {
     Ok(target_folder()?.join("lab").join("proofs"))
 }
 
+/// The folder of flamegraphs; each is a folder named by its run's id. It need not exist.
+///
+/// # Errors
+/// As [`target_folder`].
+pub fn flamegraphs_folder() -> Result<PathBuf> {
+    Ok(target_folder()?.join("lab").join("flamegraphs"))
+}
+
 /// The folder of the ledger's runs; each is a folder named by its id. It need not exist.
 ///
 /// # Errors

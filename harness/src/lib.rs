@@ -23,6 +23,7 @@ pub mod name;
 pub mod placement;
 pub mod process;
 mod procfs;
+pub mod profile;
 pub mod record;
 pub mod rounds;
 pub mod run;

@@ -142,8 +142,15 @@ impl Child {
     /// # Errors
     /// When the child does not read any more.
     pub fn say(&mut self, message: &impl Serialize) -> Result<()> {
-        let mut line = serde_json::to_vec(message)?;
-        line.push(b'\n');
+        self.write_line(&serde_json::to_string(message)?)
+    }
+
+    /// Writes a line to a program that does not speak JSON.
+    ///
+    /// # Errors
+    /// When the child does not read any more.
+    pub fn write_line(&mut self, text: &str) -> Result<()> {
+        let line = format!("{text}\n").into_bytes();
         let Some(stdin) = &mut self.stdin else { bail!("{} was told to end", self.name) };
         stdin.write_all(&line).and_then(|()| stdin.flush()).with_context(|| format!("{} does not listen", self.name))
     }
@@ -153,11 +160,19 @@ impl Child {
     /// # Errors
     /// [`Silence`] tells why there is none.
     pub fn hear<T: DeserializeOwned>(&mut self, patience: Duration) -> Result<T, Silence> {
-        match self.lines.recv_timeout(patience) {
-            Ok(line) => serde_json::from_str(&line).map_err(|_| Silence::Garbage(cut(&line))),
-            Err(RecvTimeoutError::Timeout) => Err(Silence::Timeout),
-            Err(RecvTimeoutError::Disconnected) => Err(Silence::Closed),
-        }
+        let line = self.read_line(patience)?;
+        serde_json::from_str(&line).map_err(|_| Silence::Garbage(cut(&line)))
+    }
+
+    /// The next line of a program that does not speak JSON.
+    ///
+    /// # Errors
+    /// [`Silence`] tells why there is none.
+    pub fn read_line(&mut self, patience: Duration) -> Result<String, Silence> {
+        self.lines.recv_timeout(patience).map_err(|error| match error {
+            RecvTimeoutError::Timeout => Silence::Timeout,
+            RecvTimeoutError::Disconnected => Silence::Closed,
+        })
     }
 
     /// Closes its standard input, which tells every program of the lab to end.

@@ -16,12 +16,13 @@ use probe::{
     options::DATABASE_CONNECTIONS,
     program::say,
     stability::Unstable,
-    suite::{Case, Depth, Event, Failure, Family, Plan, Role, Sample, Target},
+    suite::{Case, Depth, Event, Failure, Family, Plan, Profiling, Role, Sample, Target},
 };
 
 use crate::{
     count::{self, Count},
     database::{self, Demand, Provided},
+    profile,
     subject::{self, Subject, Verify},
     target::{Server, Setup},
     trial::{self, Launch, Scenario, Trial},
@@ -298,7 +299,10 @@ impl<'a> Runner<'a> {
                     launches.push(self.launch(target, scenario, round, slot, &rates));
                 }
             }
-            let samples = side_by_side(self.plan, &launches);
+            let samples = match &self.plan.profiling {
+                Some(profiling) => profiled(&launches, profiling),
+                None => side_by_side(self.plan, &launches),
+            };
             for (name, sample) in samples {
                 match sample {
                     Ok(sample) => say(&Event::Sample(sample))?,
@@ -427,6 +431,11 @@ fn side_by_side(plan: &Plan, launches: &[Launch<'_>]) -> Vec<(String, Result<Sam
     names.zip(trials.into_iter().map(|trial| trial.and_then(Trial::finish))).collect()
 }
 
+/// Profiles launches one after the other: nothing of another server's is to be in the way of a sampler.
+fn profiled(launches: &[Launch<'_>], profiling: &Profiling) -> Vec<(String, Result<Sample, Failure>)> {
+    launches.iter().map(|launch| (launch.target.name.clone(), profile::take(launch, profiling))).collect()
+}
+
 /// Does something with each that still runs; one that fails is left out from then on.
 fn each<'a: 'b, 'b>(
     trials: impl Iterator<Item = &'b mut Result<Trial<'a>, Failure>>,
@@ -443,12 +452,13 @@ fn each<'a: 'b, 'b>(
 
 /// What one launch takes with its windows, s.
 fn launch_s(plan: &Plan) -> f64 {
+    let profiled = plan.profiling.as_ref().map_or(0.0, |_| plan.duration_s + profile::EXPECTED_S);
     let waits = |duration_s: f64, turn_s: f64| {
         let turns = if plan.targets.iter().any(Target::is_side) { (duration_s / turn_s).round() } else { 0.0 };
         duration_s + turns * STILL_S
     };
     let open = waits(plan.open_duration_s, OPEN_TURN_S) + plan.warmup_s / 4.0 + LAUNCH_S / 2.0;
-    plan.warmup_s + waits(plan.duration_s, CLOSED_TURN_S) + plan.open_shares.len() as f64 * open + LAUNCH_S
+    plan.warmup_s + waits(plan.duration_s, CLOSED_TURN_S) + profiled + plan.open_shares.len() as f64 * open + LAUNCH_S
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use probe::{
-    message::{Allocations, Command, Counters, PROTOCOL, Ready, Reply, Site},
+    message::{Allocations, Command, Counters, PROTOCOL, Ready, Reply, Site, Stack},
     options::DATABASE_CONNECTIONS,
     suite::{Role, Target},
 };
@@ -336,6 +336,40 @@ impl Server {
     pub fn sites(&mut self) -> Result<Vec<Site>, Trouble> {
         match self.ask(&Command::Sites)? {
             Reply::Sites { sites } => Ok(sites),
+            other => Err(self.unexpected(&other)),
+        }
+    }
+
+    /// All that was allocated since [`Server::watch`], by stack.
+    ///
+    /// # Errors
+    /// When it ended, or does not answer in 5 s.
+    pub fn allocated(&mut self) -> Result<Vec<Stack>, Trouble> {
+        self.stacks(&Command::Allocated).map(|(stacks, _)| stacks)
+    }
+
+    /// Has the process note from now on, so many times in a second of its CPU time, which stack is running.
+    ///
+    /// # Errors
+    /// When it cannot, ended, or does not answer in 5 s.
+    pub fn sample(&mut self, rate_hz: u32) -> Result<(), Trouble> {
+        match self.ask(&Command::Sample { rate_hz })? {
+            Reply::Counters(_) => Ok(()),
+            other => Err(self.unexpected(&other)),
+        }
+    }
+
+    /// The stacks that were noted since [`Server::sample`], and how many samples had no room; nothing is noted any more.
+    ///
+    /// # Errors
+    /// When it ended, or does not answer in 5 s.
+    pub fn samples(&mut self) -> Result<(Vec<Stack>, u64), Trouble> {
+        self.stacks(&Command::Samples)
+    }
+
+    fn stacks(&mut self, command: &Command) -> Result<(Vec<Stack>, u64), Trouble> {
+        match self.ask(command)? {
+            Reply::Stacks { stacks, lost } => Ok((stacks, lost)),
             other => Err(self.unexpected(&other)),
         }
     }

@@ -168,7 +168,11 @@ pub fn saturation(launch: &Launch<'_>, server: &mut Server) -> Result<f64, Failu
     Ok(window.outcome.requests as f64 / window.outcome.duration_s)
 }
 
-fn window(
+/// One window on a server that runs, judged.
+///
+/// # Errors
+/// Why there is none.
+pub(crate) fn window(
     launch: &Launch<'_>,
     server: &mut Server,
     mode: Mode,

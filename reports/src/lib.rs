@@ -19,6 +19,7 @@
 
 pub mod comparison;
 mod figure;
+pub mod flamegraph;
 mod json;
 mod leak;
 pub mod ledger;

@@ -265,6 +265,7 @@ impl Bench {
             loadgen: prepared.loadgen.clone(),
             seeder: prepared.seeder.clone(),
             runner: prepared.runner.clone(),
+            profiling: None,
             only: self.only,
             seed: self.seed,
         }

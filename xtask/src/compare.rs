@@ -18,7 +18,8 @@ use crate::{bench::INTERRUPTED, history, output};
 mod session;
 
 pub(crate) use session::{
-    COUNTS, Choice, DROPS, Kept, LEAKS, Measured, Outcome, PARTS, Pairing, Part, Session, TIMES, placed, unfit,
+    COUNTS, Choice, DROPS, Kept, LEAKS, Measured, Outcome, PARTS, Pairing, Part, Session, TIMES, placed,
+    takes_database, unfit,
 };
 
 /// Compare two commits, binaries or runs, and say what became slower, by how much and whether to believe it.

@@ -246,6 +246,7 @@ impl Session<'_> {
             loadgen: prepared.loadgen.clone(),
             seeder: prepared.seeder.clone(),
             runner: prepared.runner.clone(),
+            profiling: None,
             only,
             // Another order for a batch that is to be independent.
             seed: self.ledger.seed + u64::from(name.ends_with(AGAIN)),

@@ -10,6 +10,7 @@ mod check;
 mod compare;
 mod completions;
 mod doctor;
+mod flamegraph;
 mod fuzz;
 mod gate;
 mod history;
@@ -39,6 +40,7 @@ enum Command {
     Compare(compare::Compare),
     Completions(completions::Completions),
     Doctor(doctor::Doctor),
+    Flamegraph(flamegraph::Flamegraph),
     Fuzz(fuzz::Fuzz),
     Gate(gate::Gate),
     History(history::History),
@@ -56,6 +58,7 @@ fn main() -> ExitCode {
         Command::Compare(command) => command.run(),
         Command::Completions(command) => command.run(),
         Command::Doctor(command) => command.run(),
+        Command::Flamegraph(command) => command.run(),
         Command::Fuzz(command) => command.run(),
         Command::Gate(command) => command.run(),
         Command::History(command) => command.run(),

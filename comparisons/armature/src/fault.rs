@@ -15,7 +15,7 @@ use std::{
 use anyhow::bail;
 
 /// What `--help` says.
-pub(crate) const HELP: &str = "allocation, leak, arc, stall, drop, or work:ROUNDS";
+pub(crate) const HELP: &str = "allocation, leak, arc, stall, drop, work:ROUNDS, or abort:REQUESTS";
 
 /// A leak or a stall happens once in so many requests.
 const RARE: u32 = 1_000;
@@ -29,6 +29,8 @@ const DROP: Duration = Duration::from_micros(50);
 /// Which fault is armed; set once, before the first request.
 static FAULT: AtomicU32 = AtomicU32::new(NONE);
 static WORK_ROUNDS: AtomicU64 = AtomicU64::new(0);
+/// Requests until the process aborts.
+static LEFT: AtomicU64 = AtomicU64::new(0);
 
 const NONE: u32 = 0;
 const ALLOCATION: u32 = 1;
@@ -37,6 +39,7 @@ const STALLS: u32 = 3;
 const SLOW_DROP: u32 = 4;
 const WORK: u32 = 5;
 const LEAK: u32 = 6;
+const ABORT: u32 = 7;
 
 /// Arms the fault of that name.
 ///
@@ -53,6 +56,10 @@ pub(crate) fn arm(name: &str) -> anyhow::Result<()> {
         ("work", Some(rounds)) => {
             WORK_ROUNDS.store(rounds.parse()?, Relaxed);
             WORK
+        }
+        ("abort", Some(requests)) => {
+            LEFT.store(requests.parse()?, Relaxed);
+            ABORT
         }
         _ => bail!("there is no fault {name:?}; there is {HELP}"),
     };
@@ -81,11 +88,13 @@ pub(crate) fn happen() {
         STALLS if is_rare() => thread::sleep(STALL),
         SLOW_DROP => drop(black_box(Slow)),
         WORK => work(WORK_ROUNDS.load(Relaxed)),
+        ABORT if LEFT.fetch_sub(1, Relaxed) == 1 => std::process::abort(),
         _ => {}
     }
 }
 
-/// The same few instructions a round, none of which can be left out.
+/// The same few instructions a round, none of which can be left out; under a name of its own, which a profile has to show.
+#[inline(never)]
 fn work(rounds: u64) {
     let mut state = black_box(0x9e37_79b9_7f4a_7c15_u64);
     for round in 0..rounds {

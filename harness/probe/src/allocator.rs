@@ -12,7 +12,7 @@ use std::{
 };
 
 use crate::{
-    message::{Allocations, Site},
+    message::{Allocations, Site, Stack},
     site,
 };
 
@@ -128,6 +128,13 @@ pub(crate) fn sites() -> Vec<Site> {
     let mut sites = Vec::new();
     unseen(|| sites = site::live());
     sites
+}
+
+/// All that was allocated since [`watch`], by stack.
+pub(crate) fn stacks() -> Vec<Stack> {
+    let mut stacks = Vec::new();
+    unseen(|| stacks = site::allocated());
+    stacks
 }
 
 /// Looks from now on for the most live bytes, for [`peak_bytes`].

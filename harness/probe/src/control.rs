@@ -20,7 +20,7 @@ use signal_hook::{
 use crate::{
     message::{Command, Counters, PROTOCOL, Ready, Reply},
     options::Options,
-    usage, versions,
+    sampler_unsafe, usage, versions,
 };
 
 /// How long a server may take to end once asked; a hung drain must not keep the lab waiting for ever.
@@ -81,6 +81,13 @@ fn listen(stop: &Stop) {
             Ok(Command::Quiesce) => Reply::Counters(quiesce()),
             Ok(Command::Watch) => watch(),
             Ok(Command::Sites) => sites(),
+            Ok(Command::Allocated) => allocated(),
+            Ok(Command::Sample { rate_hz }) => sampler_unsafe::begin(rate_hz)
+                .map_or_else(|error| Reply::Error { message: error.to_string() }, |()| Reply::Counters(usage::read())),
+            Ok(Command::Samples) => {
+                let (stacks, lost) = sampler_unsafe::end();
+                Reply::Stacks { stacks, lost }
+            }
             Ok(Command::Shutdown) => {
                 // The reply goes first: the process may be gone right after the callback.
                 let _ = say(&Reply::Stopping);
@@ -119,6 +126,16 @@ fn watch() -> Reply {
 #[cfg(feature = "count-allocations")]
 fn sites() -> Reply {
     Reply::Sites { sites: crate::allocator::sites() }
+}
+
+#[cfg(feature = "count-allocations")]
+fn allocated() -> Reply {
+    Reply::Stacks { stacks: crate::allocator::stacks(), lost: 0 }
+}
+
+#[cfg(not(feature = "count-allocations"))]
+fn allocated() -> Reply {
+    unwatched()
 }
 
 #[cfg(not(feature = "count-allocations"))]

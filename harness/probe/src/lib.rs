@@ -17,6 +17,7 @@ pub mod load;
 pub mod message;
 pub mod options;
 pub mod program;
+mod sampler_unsafe;
 #[cfg(any(test, feature = "count-allocations"))]
 mod site;
 pub mod stability;

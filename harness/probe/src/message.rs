@@ -30,6 +30,15 @@ pub enum Command {
     Watch,
     /// Answer with the blocks that were allocated since [`Command::Watch`] and are still there.
     Sites,
+    /// Answer with all that was allocated since [`Command::Watch`], given back or not, by the stack that asked for it.
+    Allocated,
+    /// Note from now on, so many times in a second of CPU time, which stack is running.
+    Sample {
+        /// Times in a second of CPU time; the kernel's own timer may be coarser.
+        rate_hz: u32,
+    },
+    /// Note no more, and answer with what was noted.
+    Samples,
     /// Stop accepting, finish what is in flight, end with exit code 0.
     Shutdown,
 }
@@ -40,12 +49,19 @@ pub enum Command {
 pub enum Reply {
     /// The listener is open; sent once, first.
     Ready(Ready),
-    /// Answer to [`Command::Counters`], [`Command::Quiesce`] and [`Command::Watch`].
+    /// Answer to [`Command::Counters`], [`Command::Quiesce`], [`Command::Watch`] and [`Command::Sample`].
     Counters(Counters),
     /// Answer to [`Command::Sites`].
     Sites {
         /// By call site, the largest first.
         sites: Vec<Site>,
+    },
+    /// Answer to [`Command::Allocated`] and [`Command::Samples`].
+    Stacks {
+        /// In no order.
+        stacks: Vec<Stack>,
+        /// Samples for which there was no room.
+        lost: u64,
     },
     /// Answer to [`Command::Shutdown`]; the process ends when its connections have.
     Stopping,
@@ -124,5 +140,17 @@ pub struct Site {
     /// Blocks from there that have not been given back.
     pub blocks: u64,
     /// Their sizes together, bytes.
+    pub bytes: u64,
+}
+
+/// A stack of calls, and what was seen of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stack {
+    /// Addresses in the process, innermost first: of the instruction that was running in a sample, and of where calls return to.
+    pub addresses: Vec<u64>,
+    /// Samples, or blocks that were allocated.
+    pub count: u64,
+    /// The sizes of those blocks together, bytes; 0 for samples.
+    #[serde(default)]
     pub bytes: u64,
 }

@@ -15,10 +15,11 @@ use std::{
 
 use backtrace::Frame;
 
-use crate::message::Site;
+use crate::message::{Site, Stack};
 
-/// Calls of a stack that are kept; an async server's handler is some thirty calls below its allocator.
-const DEPTH: usize = 48;
+/// Calls of a stack that are kept; an async server's handler is some thirty calls below its allocator, and the thread's start as
+/// many above.
+const DEPTH: usize = 96;
 
 /// Calls that are told of a site.
 const TOLD: usize = 6;
@@ -33,14 +34,17 @@ static WATCHING: AtomicBool = AtomicBool::new(false);
 
 static LIVE: Mutex<Option<Live>> = Mutex::new(None);
 
-/// Blocks by address: their size, and the stack that asked for them.
+/// What is remembered.
 #[derive(Default)]
 struct Live {
-    blocks: HashMap<usize, (usize, Stack)>,
+    /// Blocks by address: their size, and the stack that asked for them.
+    blocks: HashMap<usize, (usize, Calls)>,
+    /// How many blocks each stack has asked for, and how many bytes.
+    asked: HashMap<Calls, (u64, u64)>,
 }
 
-/// Addresses of instructions, innermost first; 0 beyond the end.
-type Stack = [usize; DEPTH];
+/// Addresses to return to, innermost first; 0 beyond the end.
+type Calls = [usize; DEPTH];
 
 /// Whether blocks are remembered.
 pub(crate) fn is_watching() -> bool {
@@ -58,6 +62,8 @@ pub(crate) fn remember(block: usize, size: usize) {
     let stack = stack();
     if let Some(live) = LIVE.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
         live.blocks.insert(block, (size, stack));
+        let sum = live.asked.entry(stack).or_default();
+        *sum = (sum.0 + 1, sum.1 + size as u64);
     }
 }
 
@@ -70,7 +76,7 @@ pub(crate) fn forget(block: usize) {
 
 /// What is remembered, by site; the largest first.
 pub(crate) fn live() -> Vec<Site> {
-    let mut stacks: HashMap<Stack, (u64, u64)> = HashMap::new();
+    let mut stacks: HashMap<Calls, (u64, u64)> = HashMap::new();
     if let Some(live) = LIVE.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
         for (size, stack) in live.blocks.values() {
             let sum = stacks.entry(*stack).or_default();
@@ -89,7 +95,20 @@ pub(crate) fn live() -> Vec<Site> {
     sites
 }
 
-fn stack() -> Stack {
+/// All blocks that were asked for since [`watch`], by stack.
+pub(crate) fn allocated() -> Vec<Stack> {
+    let live = LIVE.lock().unwrap_or_else(PoisonError::into_inner);
+    let asked = live.iter().flat_map(|live| &live.asked);
+    asked
+        .map(|(calls, (count, bytes))| Stack {
+            addresses: calls.iter().take_while(|address| **address != 0).map(|address| *address as u64).collect(),
+            count: *count,
+            bytes: *bytes,
+        })
+        .collect()
+}
+
+fn stack() -> Calls {
     let mut stack = [0; DEPTH];
     let mut depth = 0;
     backtrace::trace(|frame: &Frame| {
@@ -101,7 +120,7 @@ fn stack() -> Stack {
 }
 
 /// The calls that are told of a stack.
-fn calls(stack: &Stack) -> Vec<String> {
+fn calls(stack: &Calls) -> Vec<String> {
     let mut calls = Vec::new();
     for address in stack.iter().copied().take_while(|address| *address != 0) {
         // The address is the one to return to; the call is before it.

@@ -131,8 +131,36 @@ pub struct Plan {
     /// Which of the two families of figures are wanted.
     #[serde(default)]
     pub only: Option<Family>,
+    /// Where every launch is to be profiled in place of being timed: how.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profiling: Option<Profiling>,
     /// Seed of every order and choice.
     pub seed: u64,
+}
+
+/// How launches are profiled.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Profiling {
+    /// What is looked at.
+    pub kind: ProfileKind,
+    /// Samples in a second of CPU time, where CPU time is sampled.
+    pub rate_hz: u32,
+    /// Where the profiles are left; it exists.
+    pub folder: PathBuf,
+}
+
+/// What a profile looks at, and by what means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ProfileKind {
+    /// CPU time, sampled by perf.
+    CpuByPerf,
+    /// CPU time, sampled by the probe within the process.
+    CpuByProbe,
+    /// Blocks and bytes that are allocated, by the build that counts them.
+    Allocations,
+    /// Instructions in user mode, under callgrind.
+    Instructions,
 }
 
 /// The two families of figures.

@@ -94,7 +94,8 @@ impl Checkout {
 
 /// Where the binary of a commit is kept: under a name that everything it depends on goes into.
 fn kept(hash: &str, made_with: &str, request: &Request<'_>, rustc: &str) -> Result<PathBuf> {
-    let flags = format!("{} {made_with}", env::var("RUSTFLAGS").unwrap_or_default());
+    let stacks = if request.stacks { " stacks" } else { "" };
+    let flags = format!("{} {made_with}{stacks}", env::var("RUSTFLAGS").unwrap_or_default());
     let parts = [hash, request.package, request.binary, request.profile, &request.features.join(","), rustc, &flags];
     let key: String = Sha256::digest(parts.join("\n")).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
     Ok(folder()?.join(format!("{}-{key}", request.binary)))

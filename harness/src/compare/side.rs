@@ -20,6 +20,8 @@ pub struct Wanted<'a> {
     pub profile: &'a str,
     /// Whether the builds that count allocations are wanted as well.
     pub counted: bool,
+    /// Whether stacks are to be walked, as for profiles.
+    pub stacks: bool,
     /// The machine.
     pub host: &'a Host,
 }
@@ -105,8 +107,12 @@ impl Side {
                     };
                     let label = source.label();
                     let binary = entry.binary.as_deref().unwrap_or(package);
-                    let request =
-                        Request { binary, features: &self.version.features, ..Request::new(package, wanted.profile) };
+                    let request = Request {
+                        binary,
+                        features: &self.version.features,
+                        stacks: wanted.stacks,
+                        ..Request::new(package, wanted.profile)
+                    };
                     let plain = checkout
                         .build(&request, &wanted.host.rustc, || say(&format!("Building {package} of {label}.")))?;
                     let counts = wanted.counted && entry.binary.is_none();

@@ -13,5 +13,5 @@ mod trend;
 pub use bootstrap::{Estimate, RESAMPLES, median, median_interval};
 pub use change::{Change, changes};
 pub use noise::{DETECTABLE, FLOOR_MIN, detectable, fence, floor, pairs_needed};
-pub use permutation::{holm, sign_flip};
+pub use permutation::{benjamini_hochberg, holm, sign_flip};
 pub use trend::{Trend, trend, trend_of};

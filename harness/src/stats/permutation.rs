@@ -71,6 +71,21 @@ pub fn holm(p: &[f64]) -> Vec<f64> {
     corrected
 }
 
+/// The p values of one family of tests, each corrected so that of those below a level no larger share than that is chance (Benjamini
+/// and Hochberg, "Controlling the False Discovery Rate", Journal of the Royal Statistical Society B 57, 1995).
+#[must_use]
+pub fn benjamini_hochberg(p: &[f64]) -> Vec<f64> {
+    let mut order: Vec<usize> = (0..p.len()).collect();
+    order.sort_by(|a, b| p[*b].total_cmp(&p[*a]));
+    let mut corrected = vec![1.0; p.len()];
+    let mut most = 1.0_f64;
+    for (above, index) in order.into_iter().enumerate() {
+        most = most.min(p[index] * p.len() as f64 / (p.len() - above) as f64);
+        corrected[index] = most;
+    }
+    corrected
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -113,6 +128,22 @@ mod tests {
         ] {
             for (corrected, expected) in holm(&p).iter().zip(&expected) {
                 assert!((corrected - expected).abs() < 1e-12, "{p:?}: {:?}", holm(&p));
+            }
+        }
+    }
+
+    /// Expected values: by hand; statsmodels' `multipletests(p, method="fdr_bh")` is defined alike.
+    #[test]
+    fn benjamini_hochberg_of_known_families() {
+        for (p, expected) in [
+            (vec![], vec![]),
+            (vec![0.04], vec![0.04]),
+            (vec![0.01, 0.04, 0.03, 0.005], vec![0.02, 0.04, 0.04, 0.02]),
+            (vec![0.5, 0.001, 0.9], vec![0.75, 0.003, 0.9]),
+            (vec![0.02, 0.02, 0.02], vec![0.02, 0.02, 0.02]),
+        ] {
+            for (corrected, expected) in benjamini_hochberg(&p).iter().zip(&expected) {
+                assert!((corrected - expected).abs() < 1e-12, "{p:?}: {:?}", benjamini_hochberg(&p));
             }
         }
     }

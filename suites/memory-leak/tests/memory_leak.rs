@@ -55,6 +55,7 @@ fn run(target: Target, case: &str) -> Said {
         loadgen: folder.path().join("none"),
         seeder: folder.path().join("none"),
         runner: folder.path().join("none"),
+        profiling: None,
         only: None,
         seed: 1,
     };

@@ -39,6 +39,10 @@ pub(super) const UNSAFE_FILES: &[(&str, &str)] = &[
     ),
     ("harness/probe/src/allocator.rs", "an allocator that counts has to be a GlobalAlloc, which is an unsafe trait"),
     (
+        "harness/probe/src/sampler_unsafe.rs",
+        "a signal handler, the registers that it is given and the stack that they point to are C's",
+    ),
+    (
         "suites/experiments/src/allocator_unsafe.rs",
         "an allocator that is called by itself is called through GlobalAlloc, whose methods are unsafe",
     ),

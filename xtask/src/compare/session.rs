@@ -311,7 +311,7 @@ impl Session {
     }
 
     fn build_side(&self, side: &mut Side, name: &str, entries: &[Entry], counted: bool) -> Result<Option<Built>> {
-        let wanted = Wanted { entries, profile: &self.measured.kept.profile, counted, host: &self.host };
+        let wanted = Wanted { entries, profile: &self.measured.kept.profile, counted, stacks: false, host: &self.host };
         match side.build(&wanted, |step| eprintln!("{step}")) {
             Ok(built) => Ok(Some(built)),
             // A Ctrl-C during the build reaches cargo too, which fails then.
@@ -397,8 +397,11 @@ impl Session {
         let folder = folder.join(name);
         fs::create_dir_all(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
         let scratch = bench::scratch_folder(&folder, false)?;
-        let takes_database = cases.iter().any(|case| DATABASE.iter().any(|family| case.starts_with(family)));
-        let seeder = if takes_database { bench::seeder(&self.measured.kept.profile)? } else { PathBuf::new() };
+        let seeder = if cases.iter().any(|case| takes_database(case)) {
+            bench::seeder(&self.measured.kept.profile)?
+        } else {
+            PathBuf::new()
+        };
         let plan = Plan {
             folder: scratch.path().to_path_buf(),
             targets,
@@ -415,6 +418,7 @@ impl Session {
             loadgen: Request::new("loadgen", "release").build()?,
             seeder,
             runner: PathBuf::new(),
+            profiling: None,
             only: Some(part.only),
             // Another order, and other choices, for a batch that is to be independent.
             seed: self.measured.pairing.seed + u64::from(name.ends_with(AGAIN)),
@@ -433,6 +437,11 @@ impl Session {
         record.write(&folder)?;
         Ok((ended != Ended::Interrupted).then_some(record))
     }
+}
+
+/// Whether a case takes a database.
+pub(crate) fn takes_database(case: &str) -> bool {
+    DATABASE.iter().any(|family| case.starts_with(family))
 }
 
 fn program(suite: &str) -> Result<PathBuf> {
