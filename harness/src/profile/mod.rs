@@ -66,9 +66,9 @@ fn leave(profile: &Folded, launch: &Launch<'_>, profiling: &Profiling) -> Result
         bail!("{target} served nothing while it was profiled");
     }
     if profile.header.is_sampled() {
-        profile.judge()?
+        profile.judge()?;
     } else {
-        profile.judge_names()?
+        profile.judge_names()?;
     }
     let case = &launch.scenario.case.id;
     let name = format!("{target}.{case}.{unit}.{:03}{SUFFIX}", launch.round);

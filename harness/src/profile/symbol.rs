@@ -110,7 +110,7 @@ fn named(loader: &Loader, at: u64) -> Vec<String> {
     if let Ok(mut frames) = loader.find_frames(at) {
         while let Ok(Some(frame)) = frames.next() {
             let name =
-                frame.function.as_ref().and_then(|function| function.demangle().ok().map(|name| name.into_owned()));
+                frame.function.as_ref().and_then(|function| function.demangle().ok().map(std::borrow::Cow::into_owned));
             names.extend(name);
         }
     }

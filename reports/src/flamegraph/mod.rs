@@ -151,10 +151,7 @@ mod tests {
             .flat_map(|node| node.attributes())
             .filter(|attribute| attribute.name().starts_with("on"));
         assert!(
-            listening
-                .filter(|attribute| attribute.name() != "onload" || attribute.value() != "init(evt)")
-                .next()
-                .is_none()
+            !listening.into_iter().any(|attribute| attribute.name() != "onload" || attribute.value() != "init(evt)")
         );
         let longest = document
             .descendants()
