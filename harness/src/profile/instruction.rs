@@ -27,7 +27,9 @@ pub(super) fn take(launch: &Launch<'_>) -> Result<Vec<Folded>, Failure> {
     let file = launch.plan.folder.join(name);
     let own = launch.target.command.first().cloned().unwrap_or_default();
     let mut command = callgrind::command(&file);
-    command.extend([format!("--separate-callers={CALLERS}"), "--compress-strings=no".to_owned()]);
+    // The target may be a script that starts it.
+    let options = ["--compress-strings=no", "--trace-children=yes"].map(str::to_owned);
+    command.extend(options.into_iter().chain([format!("--separate-callers={CALLERS}")]));
     command.extend(launch.target.command.iter().cloned());
     let target = Target { command, ..launch.target.clone() };
     let cpus = &launch.plan.placement.server;
