@@ -125,7 +125,7 @@ impl<'a> Trial<'a> {
         let witness = self.launch.witness();
         let window =
             load.window(&mut self.server, witness.as_ref()).map_err(|failure| self.launch.load_failed(failure))?;
-        judge(&self.launch, &mut self.server, &window.outcome)?;
+        judge_answers(&self.launch, &mut self.server, &window.outcome)?;
         windows.push(window);
         Ok(())
     }
@@ -142,6 +142,7 @@ impl<'a> Trial<'a> {
         let mut peak_bytes = 0;
         for (mode, windows) in &loops {
             let whole = Window::joined(windows).map_err(broken)?;
+            judge_count(&launch, &whole.outcome)?;
             launch.record(&mut sample, *mode, &whole).map_err(broken)?;
             match mode {
                 Mode::Closed => record_seen(&launch, &mut sample, windows)?,
@@ -222,6 +223,12 @@ fn load_plan(launch: &Launch<'_>, server: &Server, mode: Mode, warmup_s: f64, du
 
 /// Refuses an outcome that is none: wrong answers, a server that died, nothing answered.
 fn judge(launch: &Launch<'_>, server: &mut Server, outcome: &Outcome) -> Result<(), Failure> {
+    judge_answers(launch, server, outcome)?;
+    judge_count(launch, outcome)
+}
+
+/// Refuses wrong answers, and a server that died.
+fn judge_answers(launch: &Launch<'_>, server: &mut Server, outcome: &Outcome) -> Result<(), Failure> {
     let wrong = outcome.errors.status + outcome.errors.body;
     if wrong > 0 {
         let first = outcome.first_error.clone().unwrap_or_default();
@@ -232,6 +239,11 @@ fn judge(launch: &Launch<'_>, server: &mut Server, outcome: &Outcome) -> Result<
         let trouble = server.trouble();
         return Err(launch.failure(trouble.reason, trouble.stderr_tail, false));
     }
+    Ok(())
+}
+
+/// Refuses a load of which nothing was answered.
+fn judge_count(launch: &Launch<'_>, outcome: &Outcome) -> Result<(), Failure> {
     if outcome.requests == 0 {
         let first = outcome.first_error.clone().unwrap_or_else(|| "no request was answered".to_owned());
         return Err(launch.failure(format!("nothing was measured: {first}"), Vec::new(), false));
@@ -266,7 +278,9 @@ impl Launch<'_> {
             for (name, value) in
                 turn.metrics.into_iter().filter(|(name, _)| matches!(judge::rule(name), Some(Rule::Time { .. })))
             {
-                sample.turns.entry(name).or_default().push(value);
+                // Nothing may have been answered in so short a time.
+                let figure = Some(value).filter(|value| value.is_finite() && *value > 0.0);
+                sample.turns.entry(name).or_default().push(figure);
             }
         }
         Ok(())

@@ -380,9 +380,10 @@ pub struct Sample {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub series: BTreeMap<String, Vec<[f64; 2]>>,
     /// Figures of the windows of a launch that took turns with others, by name, in order. The windows of the other launches in the
-    /// same pair of rounds lie between them: at one place of these lists stands what was seen at about the same moment.
+    /// same pair of rounds lie between them: at one place of these lists stands what was seen at about the same moment, or nothing where
+    /// a window was too short for a figure.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub turns: BTreeMap<String, Vec<f64>>,
+    pub turns: BTreeMap<String, Vec<Option<f64>>>,
 }
 
 impl Sample {

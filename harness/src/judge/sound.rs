@@ -9,6 +9,7 @@ use crate::{
     host::Host,
     metric,
     record::{Record, Status},
+    stats,
 };
 
 /// How many times CPU time a request may differ from what the server's share of its CPUs makes of it. The two come from the same
@@ -96,8 +97,33 @@ fn absent(record: &Record) -> Vec<String> {
         .collect()
 }
 
+/// How many times the middle one of a launch's turns may differ from the figure of the whole launch, where that is about their mean.
+const TURNS_AGREEMENT: f64 = 10.0;
+
+/// The figures of which that is so. A percentile of all requests may lie anywhere above those of most turns: one stop of the machine is
+/// in one of them.
+const MEANS: &[&str] = &["cpu_us_per_request", "requests_per_s"];
+
+/// Figures of turns that cannot be those of the launch.
+fn unfit_turns(sample: &Sample) -> Option<String> {
+    sample.turns.iter().find_map(|(name, turns)| {
+        let (target, case) = (&sample.target, &sample.case);
+        let Some(whole) = sample.metrics.get(name) else {
+            return Some(format!("{target} in {case}: {name} of its turns, and none of the whole"));
+        };
+        let middle = stats::median(&turns.iter().copied().flatten().collect::<Vec<f64>>())?;
+        let agrees = (1.0 / TURNS_AGREEMENT..TURNS_AGREEMENT).contains(&(middle / whole));
+        (MEANS.contains(&name.as_str()) && !agrees).then(|| {
+            format!("{target} in {case}: {name} is {whole:.3}, and {middle:.3} in its turns; are the units right?")
+        })
+    })
+}
+
 /// A sample that cannot be what it says: metrics that nobody knows, or units that contradict one another.
 fn unfit(sample: &Sample, cpus: usize) -> Option<String> {
+    if let Some(problem) = unfit_turns(sample) {
+        return Some(problem);
+    }
     if let Some(unknown) = sample.metrics.keys().find(|name| metric::find(name).is_none()) {
         return Some(format!("{} reports {unknown}, which is no metric of this lab", sample.target));
     }

@@ -150,6 +150,14 @@ fn what_is_missing_or_cannot_be_is_broken() {
                 metrics[name] = json!(metrics[name].as_f64().unwrap() * 1e3);
             }
         }),
+        ("a unit swapped in the turns", "are the units right?", |run| {
+            let sample = &mut run["samples"][1];
+            let cpu = sample["metrics"]["cpu_us_per_request"].as_f64().unwrap();
+            sample["turns"] = json!({"cpu_us_per_request": [cpu * 1e3, null, cpu * 1e3]});
+        }),
+        ("turns of a figure that is missing", "and none of the whole", |run| {
+            run["samples"][1]["turns"] = json!({"open_latency_us_p50": [1.0]});
+        }),
     ];
     for (name, expected, spoil) in spoilt {
         let mut run = STEADY.json();

@@ -133,8 +133,9 @@ impl Pairs {
 /// worse half is one of many. `None` for launches that ran alone.
 fn difference(one: &Sample, other: &Sample, metric: &str) -> Option<f64> {
     let turns = one.turns.get(metric)?.iter().zip(other.turns.get(metric)?);
+    let both = turns.filter_map(|(before, after)| (*before).zip(*after));
     let differences: Vec<f64> =
-        turns.map(|(before, after)| after.ln() - before.ln()).filter(|d| d.is_finite()).collect();
+        both.map(|(before, after)| after.ln() - before.ln()).filter(|difference| difference.is_finite()).collect();
     stats::median(&differences)
 }
 
@@ -275,6 +276,8 @@ mod tests {
     fn launches_that_took_turns_are_compared_turn_by_turn() {
         let sample = |target: &str, round: u32, turns: [f64; 3]| {
             let sum: f64 = turns.iter().sum();
+            // One more, too short for a figure.
+            let turns = [turns.map(Some).as_slice(), &[None]].concat();
             let json = serde_json::json!({"target": target, "case": "json", "round": round, "slot": 0,
                 "metrics": {"cpu_us_per_request": sum / 3.0}, "histograms": {}, "void": {},
                 "turns": {"cpu_us_per_request": turns}});

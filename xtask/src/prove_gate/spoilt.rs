@@ -38,6 +38,13 @@ pub(super) const WAYS: &[(&str, Spoil)] = &[
             }
         })
     }),
+    ("units swapped in what the windows showed", |folder| {
+        heads(folder, |sample| {
+            for figure in sample["turns"]["cpu_us_per_request"].as_array_mut().into_iter().flatten() {
+                *figure = json!(figure.as_f64().map(|figure| figure * 1000.0));
+            }
+        })
+    }),
     ("a unit in the name swapped", |folder| {
         figures(folder, |metrics| {
             if let Some(figure) = metrics.as_object_mut().and_then(|all| all.remove("cpu_us_per_request")) {
@@ -89,13 +96,18 @@ fn each(folder: &Path, change: impl Fn(&mut Value)) -> Result<()> {
     Ok(())
 }
 
-/// Changes the figures of the head's samples.
-fn figures(folder: &Path, change: impl Fn(&mut Value)) -> Result<()> {
+/// Changes the head's samples.
+fn heads(folder: &Path, change: impl Fn(&mut Value)) -> Result<()> {
     each(folder, |run| {
         for sample in run["samples"].as_array_mut().into_iter().flatten() {
             if sample["target"] == "armature@head" {
-                change(&mut sample["metrics"]);
+                change(sample);
             }
         }
     })
+}
+
+/// Changes their figures.
+fn figures(folder: &Path, change: impl Fn(&mut Value)) -> Result<()> {
+    heads(folder, |sample| change(&mut sample["metrics"]))
 }
