@@ -10,37 +10,62 @@ use probe::suite::Verification;
 
 use crate::scenario::{DOWNLOAD_BYTES, ECHO_BYTES, echo_text};
 
-/// Longer than any body of this suite.
-const BODY_BYTES_MAX: u64 = 1 << 20;
+/// Longer than any body that is asked for.
+const BODY_BYTES_MAX: u64 = 4 << 20;
 
 /// One exchange and what must come of it.
-struct Exchange {
-    path: String,
+#[derive(Debug, Clone)]
+pub struct Exchange {
+    /// What is asked for.
+    pub path: String,
     /// The body of a POST; none makes it a GET.
-    sent: Option<Vec<u8>>,
-    media_type: &'static str,
-    body: Vec<u8>,
+    pub sent: Option<Vec<u8>>,
+    /// The media type of the answer, and of the body that is sent.
+    pub media_type: &'static str,
+    /// The answer's body.
+    pub body: Vec<u8>,
+}
+
+impl Exchange {
+    /// A GET of the first so many bytes of `/download`, by that path or where else they are served.
+    #[must_use]
+    pub fn of_bytes(path: String, bytes: usize) -> Self {
+        let body = (0..=250).cycle().take(bytes).collect();
+        Self { path, sent: None, media_type: "application/octet-stream", body }
+    }
+
+    /// A POST whose body comes back.
+    #[must_use]
+    pub fn of_echo(sent: Vec<u8>) -> Self {
+        Self { path: "/echo".to_owned(), sent: Some(sent.clone()), media_type: "application/octet-stream", body: sent }
+    }
 }
 
 /// Checks one family of cases.
 #[must_use]
 pub fn verify(subject: &mut Subject<'_>, test: &str) -> Verification {
+    let (exchanges, checked) = exchanges(test);
+    let problems = problems(subject, &exchanges)
+        .into_iter()
+        .chain(exchanges.is_empty().then(|| format!("there are no checks for the test {test}")))
+        .collect();
+    Verification { target: subject.target.to_owned(), test: test.to_owned(), checks: vec![checked], problems }
+}
+
+/// What is wrong with a server's answers, each with its request.
+#[must_use]
+pub fn problems(subject: &Subject<'_>, exchanges: &[Exchange]) -> Vec<String> {
     let agent: ureq::Agent = ureq::Agent::config_builder()
         .timeout_global(Some(Duration::from_secs(10)))
         .http_status_as_error(false)
         .build()
         .into();
-    let (exchanges, checked) = exchanges(test);
-    let problems = exchanges
-        .iter()
-        .filter_map(|exchange| {
-            let method = if exchange.sent.is_some() { "POST" } else { "GET" };
-            let found = problem(&agent, &format!("http://{}{}", subject.address, exchange.path), exchange)?;
-            Some(format!("{method} {}: {found}", exchange.path))
-        })
-        .chain(exchanges.is_empty().then(|| format!("there are no checks for the test {test}")))
-        .collect();
-    Verification { target: subject.target.to_owned(), test: test.to_owned(), checks: vec![checked], problems }
+    let problems = exchanges.iter().filter_map(|exchange| {
+        let method = if exchange.sent.is_some() { "POST" } else { "GET" };
+        let found = problem(&agent, &format!("http://{}{}", subject.address, exchange.path), exchange)?;
+        Some(format!("{method} {}: {found}", exchange.path))
+    });
+    problems.collect()
 }
 
 /// What is asked of a server in a family of cases, and what that checks, in words.
@@ -72,22 +97,15 @@ fn exchanges(test: &str) -> (Vec<Exchange>, String) {
         ),
         "echo" => {
             let every_byte: Vec<u8> = (0..=u8::MAX).cycle().take(ECHO_BYTES).collect();
-            let echo = |sent: Vec<u8>| Exchange {
-                path: "/echo".to_owned(),
-                sent: Some(sent.clone()),
-                media_type: "application/octet-stream",
-                body: sent,
-            };
             (
-                vec![echo(echo_text().into_bytes()), echo(every_byte), echo(Vec::new())],
+                [echo_text().into_bytes(), every_byte, Vec::new()].map(Exchange::of_echo).into(),
                 format!("POST /echo: {ECHO_BYTES} bytes of text, {ECHO_BYTES} of every value, and none, come back"),
             )
         }
         "download" => {
-            let bytes: Vec<u8> = (0..=250).cycle().take(DOWNLOAD_BYTES).collect();
             let path = format!("/download/{DOWNLOAD_BYTES}");
             (
-                vec![get(&path, "application/octet-stream", &bytes)],
+                vec![Exchange::of_bytes(path.clone(), DOWNLOAD_BYTES)],
                 format!("GET {path}: status, header fields, {DOWNLOAD_BYTES} bytes one by one"),
             )
         }
