@@ -1,8 +1,9 @@
 //! CPU time: a window without sampler, which says what a request costs, and then one with it, which says where that goes.
 
+use anyhow::{Result, bail};
 use probe::{
     load::Mode,
-    message::Counters,
+    message::{Counters, Stack},
     suite::{Failure, ProfileKind, Profiling, Sample},
 };
 
@@ -15,6 +16,9 @@ use crate::{
     target::{Server, Setup},
     trial::{self, Launch},
 };
+
+/// Samples for which there may have been no room.
+const LOST_MAX: f64 = 0.01;
 
 /// Who looks.
 enum Sampler {
@@ -50,7 +54,11 @@ pub(super) fn take(launch: &Launch<'_>, profiling: &Profiling) -> Result<(Sample
             perf.end().map_err(broken)?;
             perf.seen(&mut symbols).map_err(broken)?
         }
-        Sampler::Probe => named(&server.samples().map_err(troubled)?.0, &mut symbols),
+        Sampler::Probe => {
+            let (stacks, lost) = server.samples().map_err(troubled)?;
+            all_noted(&stacks, lost).map_err(broken)?;
+            named(&stacks, &mut symbols)
+        }
     };
     server.stop().map_err(troubled)?;
     let mut walks = Walks::default();
@@ -110,8 +118,20 @@ fn cpu_us(window: &Window) -> f64 {
     of(&window.after).saturating_sub(of(&window.before)) as f64
 }
 
+/// Refuses what is only a part of what was sampled: that would be the beginning of the window, and not the window.
+fn all_noted(stacks: &[Stack], lost: u64) -> Result<()> {
+    let noted: u64 = stacks.iter().map(|stack| stack.count).sum();
+    if lost as f64 > LOST_MAX * (noted + lost) as f64 {
+        bail!(
+            "the probe had no room for {lost} of {} samples; take a shorter --duration or a lower --rate",
+            noted + lost
+        );
+    }
+    Ok(())
+}
+
 /// What the probe has noted, the lab's own threads left out.
-fn named(stacks: &[probe::message::Stack], symbols: &mut Symbols) -> Vec<Seen> {
+fn named(stacks: &[Stack], symbols: &mut Symbols) -> Vec<Seen> {
     let mut seen = Vec::new();
     for stack in stacks {
         let names = super::allocation::names(stack, symbols, false);
@@ -121,4 +141,19 @@ fn named(stacks: &[probe::message::Stack], symbols: &mut Symbols) -> Vec<Seen> {
         seen.extend((0..stack.count).map(|_| names.clone()));
     }
     seen
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_of_what_was_sampled_is_no_profile() {
+        let stacks = [60, 40].map(|count| Stack { addresses: vec![1], count, bytes: 0 });
+        for (lost, problem) in [(0, None), (1, None), (2, Some("no room for 2 of 102 samples"))] {
+            let told = all_noted(&stacks, lost).err().map(|error| error.to_string());
+            assert_eq!(told.is_some(), problem.is_some(), "{lost}");
+            assert!(told.unwrap_or_default().contains(problem.unwrap_or_default()), "{lost}");
+        }
+    }
 }
